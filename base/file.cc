@@ -1,0 +1,139 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "base/status.h"
+#include "base/text.h"
+
+namespace urna::base {
+namespace {
+
+absl::Status SystemError(std::string_view what, const std::string& path) {
+  const int error = errno;
+  const auto code = error == ENOENT   ? absl::StatusCode::kNotFound
+                    : error == EEXIST ? absl::StatusCode::kAlreadyExists
+                    : error == ENOSPC ? absl::StatusCode::kResourceExhausted
+                                      : absl::StatusCode::kUnavailable;
+  return Failure(code, Cat(path, ": cannot ", what, ": ", strerror(error)));
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::string FolderOf(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+absl::Status SyncFolder(const std::string& folder) {
+  Descriptor fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() < 0 || fsync(fd.get()) != 0) return SystemError("sync", folder);
+  return absl::OkStatus();
+}
+
+absl::Status WriteTemporary(const std::string& path, std::string_view content, mode_t mode) {
+  Descriptor fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  if (fd.get() < 0) return SystemError("create", path);
+  while (!content.empty()) {
+    const ssize_t written = write(fd.get(), content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return SystemError("write", path);
+    content.remove_prefix(static_cast<size_t>(written));
+  }
+  if (fsync(fd.get()) != 0) return SystemError("sync", path);
+  return absl::OkStatus();
+}
+
+absl::Status WriteThrough(const std::string& path, std::string_view content, mode_t mode,
+                          bool replace) {
+  static std::atomic<uint64_t> counter{0};
+  const std::string temporary = Cat(path, ".tmp.", getpid(), ".", counter++);
+  absl::Status status = WriteTemporary(temporary, content, mode);
+  if (status.ok()) {
+    if (replace) {
+      if (rename(temporary.c_str(), path.c_str()) != 0) status = SystemError("replace", path);
+    } else if (link(temporary.c_str(), path.c_str()) != 0) {
+      status = SystemError("create", path);
+    }
+  }
+  if (!status.ok() || !replace) unlink(temporary.c_str());
+  if (status.ok()) status = SyncFolder(FolderOf(path));
+  return status;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
+  Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (fd.get() < 0) return SystemError("open", path);
+  struct stat info;
+  if (fstat(fd.get(), &info) != 0) return SystemError("inspect", path);
+  if (S_ISDIR(info.st_mode)) {
+    return Failure(absl::StatusCode::kFailedPrecondition, Cat(path, ": is a folder, not a file"));
+  }
+  std::string content;
+  if (S_ISREG(info.st_mode)) {
+    if (static_cast<uint64_t>(info.st_size) > max_bytes) {
+      return Failure(absl::StatusCode::kResourceExhausted,
+                     Cat(path, ": is larger than ", max_bytes, " bytes"));
+    }
+    content.reserve(static_cast<size_t>(info.st_size));
+  }
+  char buffer[1 << 16];
+  for (;;) {
+    const ssize_t got = read(fd.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return SystemError("read", path);
+    if (got == 0) return content;
+    content.append(buffer, static_cast<size_t>(got));
+    if (content.size() > max_bytes) {
+      return Failure(absl::StatusCode::kResourceExhausted,
+                     Cat(path, ": is larger than ", max_bytes, " bytes"));
+    }
+  }
+}
+
+absl::Status WriteFileAtomic(const std::string& path, std::string_view content, mode_t mode) {
+  return WriteThrough(path, content, mode, /*replace=*/true);
+}
+
+absl::Status CreateFileAtomic(const std::string& path, std::string_view content, mode_t mode) {
+  return WriteThrough(path, content, mode, /*replace=*/false);
+}
+
+absl::Status MakeFolders(const std::string& path, mode_t mode) {
+  if (path.empty()) return absl::OkStatus();
+  std::filesystem::path built;
+  for (const auto& part : std::filesystem::path(path)) {
+    built /= part;
+    if (mkdir(built.c_str(), mode) != 0 && errno != EEXIST) {
+      return SystemError("create the folder", built.string());
+    }
+  }
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
+    errno = ENOTDIR;
+    return SystemError("create the folder", path);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace urna::base

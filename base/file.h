@@ -1,0 +1,29 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace urna::base {
+
+/// The whole content of a regular file. Errors: NotFound, ResourceExhausted if larger than
+/// `max_bytes`, Unavailable with the system's reason. Every message names the path.
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes = size_t{1} << 30);
+
+/// Replaces `path` atomically: temporary file beside it, fsync, rename, fsync of the folder.
+/// Nothing half-written is ever visible under `path`.
+absl::Status WriteFileAtomic(const std::string& path, std::string_view content,
+                             mode_t mode = 0644);
+
+/// Like WriteFileAtomic, but AlreadyExists if `path` exists.
+absl::Status CreateFileAtomic(const std::string& path, std::string_view content,
+                              mode_t mode = 0644);
+
+/// mkdir -p. New folders get `mode`.
+absl::Status MakeFolders(const std::string& path, mode_t mode = 0755);
+
+}  // namespace urna::base

@@ -1,0 +1,42 @@
+# Dependencies, compiler settings and the helpers that every folder uses.
+
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(absl REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium>=1.0.18)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(Protobuf 3.21 REQUIRED)
+find_package(gRPC REQUIRED)
+find_package(RocksDB 7.8 REQUIRED)
+
+add_library(urna_flags INTERFACE)
+target_include_directories(urna_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(urna_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough -Wswitch-enum
+  -fstack-protector-strong $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
+if(URNA_WARNINGS_AS_ERRORS)
+  target_compile_options(urna_flags INTERFACE -Werror)
+endif()
+if(URNA_SANITIZE)
+  add_compile_options(-fsanitize=${URNA_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all -U_FORTIFY_SOURCE)
+  add_link_options(-fsanitize=${URNA_SANITIZE})
+endif()
+if(URNA_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+# urna_library(NAME SOURCES ... LINK ...): the static library urna_NAME of one folder.
+function(urna_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_library(urna_${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(urna_${name} PUBLIC urna_flags ${ARG_LINK})
+endfunction()
+
+# urna_program(NAME SOURCES ... LINK ...): the program NAME in bin/.
+function(urna_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE urna_flags ${ARG_LINK})
+endfunction()
