@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "crypto/ballot.h"
+#include "crypto/group.h"
+#include "crypto/hash.h"
+
+namespace urna::crypto {
+
+/// Threshold decryption with proof. docs/protocol.md section 7, "Decryption share".
+
+/// What is decrypted and by whom: bound before the first challenge.
+struct DecryptionStatement {
+  Hash32 opening;
+  Hash32 closed;
+  std::string_view contest;
+  uint32_t trustee;                 ///< from 1
+  std::span<const Point> R;         ///< B ciphertexts' first components
+  std::span<const Point> P;         ///< the trustee's public shares of the contest's slots
+};
+
+struct DecryptionShare {
+  std::vector<std::vector<Point>> D;  ///< D[b][w]
+  Point U, V;
+  Scalar z;
+};
+
+/// `secrets`: k_(i,w) for the same slots as `statement.P`.
+DecryptionShare MakeDecryptionShare(const DecryptionStatement& statement,
+                                    std::span<const SecretScalar> secrets);
+/// Errors: Reject("decryption.share-invalid").
+absl::Status VerifyDecryptionShare(const DecryptionStatement& statement,
+                                   const DecryptionShare& share);
+
+/// Lagrange weight at 0 of trustee `i` among `trustees` (distinct, from 1).
+Scalar LagrangeWeight(uint32_t i, std::span<const uint32_t> trustees);
+
+/// v_w G = C_w - sum_i weight_i D_(i,w) for one ciphertext; shares_D[i][w] of trustees[i], exactly
+/// the t trustees used.
+std::vector<Point> CombineDecryption(std::span<const Point> C, std::span<const uint32_t> trustees,
+                                     std::span<const std::vector<Point>> shares_D);
+
+/// Finds v in 0..bound with vG = point, by baby-step giant-step: O(sqrt(bound)) time and memory.
+/// Errors: Reject("tally.out-of-bound") if there is none. Public data only.
+absl::StatusOr<uint64_t> DiscreteLogVartime(const Point& point, uint64_t bound);
+
+}  // namespace urna::crypto

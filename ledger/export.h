@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "ledger/checkpoint.h"
+#include "ledger/tiles.h"
+
+namespace urna::ledger {
+
+/// A ledger as a folder of C2SP tlog-tiles files: "checkpoint", "tile/<L>/..", "tile/entries/..".
+
+/// Writes such a folder record by record. Files appear atomically, the checkpoint last, so that an
+/// interrupted export is never taken for a whole one.
+class ExportWriter {
+ public:
+  /// `folder` must not exist or be empty. Errors: AlreadyExists, Unavailable (path in the message).
+  static absl::StatusOr<std::unique_ptr<ExportWriter>> Create(const std::string& folder);
+  ~ExportWriter();
+
+  absl::Status Append(std::string_view record_bytes);
+  uint64_t size() const;
+  Hash32 Root() const;
+  /// Writes partial tiles and the signed checkpoint. The caller made sure that it is of this size
+  /// and root. Call once.
+  absl::Status Finish(std::string_view checkpoint_note);
+
+ private:
+  struct Impl;
+  explicit ExportWriter(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Reads such a folder as a stream; memory does not grow with it.
+class ExportReader {
+ public:
+  /// Reads the checkpoint note, without judging its signature (its key stands in the ledger), and
+  /// compares the folder's list of files with those its size demands. Symbolic links and anything
+  /// but regular files and folders are unexpected.
+  /// Errors: NotFound / Unavailable if the folder or checkpoint cannot be read,
+  /// Reject("checkpoint.malformed" / "note.malformed").
+  static absl::StatusOr<std::unique_ptr<ExportReader>> Open(const std::string& folder);
+  ~ExportReader();
+
+  const std::string& note() const;         ///< the checkpoint file, verbatim
+  const Checkpoint& checkpoint() const;    ///< its body: unverified
+  /// Files that are missing, unexpected or no regular files, each a Reject("export.file-missing")
+  /// or Reject("export.file-unexpected") naming the path.
+  const std::vector<absl::Status>& file_faults() const;
+
+  /// The entries of bundle `index` (0 .. number of bundles - 1), in order. Thread-safe.
+  /// Errors: NotFound / Unavailable, Reject("bundle.malformed"); each names the file.
+  absl::StatusOr<std::vector<std::string>> ReadBundle(uint64_t index) const;
+  uint64_t bundle_count() const;
+  /// One entry by its index. Thread-safe.
+  absl::StatusOr<std::string> ReadEntry(uint64_t index) const;
+  /// The bytes of one hash tile.
+  absl::StatusOr<std::string> ReadTile(const TileId& id) const;
+
+ private:
+  struct Impl;
+  explicit ExportReader(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace urna::ledger
