@@ -34,11 +34,13 @@ struct DecryptionShare {
 /// `secrets`: k_(i,w) for the same slots as `statement.P`.
 DecryptionShare MakeDecryptionShare(const DecryptionStatement& statement,
                                     std::span<const SecretScalar> secrets);
-/// Errors: Reject("decryption.share-invalid").
+/// Checks the shape of the share and its proof.
+/// Errors: Reject("decryption.share-invalid"), also if an R, P, U or V is the identity.
 absl::Status VerifyDecryptionShare(const DecryptionStatement& statement,
                                    const DecryptionShare& share);
 
-/// Lagrange weight at 0 of trustee `i` among `trustees` (distinct, from 1).
+/// Lagrange weight at 0 of trustee `i` among `trustees`. Aborts unless they are distinct, from 1,
+/// and include `i`: a wrong weight is a wrong tally.
 Scalar LagrangeWeight(uint32_t i, std::span<const uint32_t> trustees);
 
 /// v_w G = C_w - sum_i weight_i D_(i,w) for one ciphertext; shares_D[i][w] of trustees[i], exactly
@@ -46,7 +48,8 @@ Scalar LagrangeWeight(uint32_t i, std::span<const uint32_t> trustees);
 std::vector<Point> CombineDecryption(std::span<const Point> C, std::span<const uint32_t> trustees,
                                      std::span<const std::vector<Point>> shares_D);
 
-/// Finds v in 0..bound with vG = point, by baby-step giant-step: O(sqrt(bound)) time and memory.
+/// Finds v in 0..bound with vG = point, by baby-step giant-step: O(sqrt(bound)) time and memory,
+/// the memory capped at 2^18 table entries (then O(bound / 2^18) time).
 /// Errors: Reject("tally.out-of-bound") if there is none. Public data only.
 absl::StatusOr<uint64_t> DiscreteLogVartime(const Point& point, uint64_t bound);
 

@@ -114,6 +114,11 @@ class Point {
   std::string_view view() const { return base::View(bytes_); }
 
  private:
+  /// Seeded, so that chosen points cannot make a hash table slow.
+  template <typename H>
+  friend H AbslHashValue(H state, const Point& point) {
+    return H::combine_contiguous(std::move(state), point.bytes_.data(), point.bytes_.size());
+  }
   friend Point Mul(const Scalar&, const Point&);
   friend Point Mul(const SecretScalar&, const Point&);
   friend Point MulBase(const Scalar&);

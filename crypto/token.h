@@ -59,7 +59,8 @@ class IssuerSession {
 
   const TokenOffer& offer() const { return offer_; }
   /// (s = a + c y x, y, t). Consumes and wipes the session: a second challenge under one session
-  /// would reveal x. Errors: Reject("token.challenge-zero").
+  /// would reveal x. Errors: Reject("token.challenge-zero"); FailedPrecondition if the session
+  /// was consumed before.
   struct Answer {
     Scalar s, y, t;
   };
@@ -113,7 +114,7 @@ class TokenRequest {
                SecretScalar r2, SecretScalar gamma1, SecretScalar gamma2);
   TokenInfo info_;
   TokenOffer offer_;
-  SecretScalar r1_, gamma_, gamma1_;
+  SecretScalar r1_, r2_, gamma_, gamma1_;
   Scalar c_prime_, c_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,7 @@ class Hedge {
  public:
   /// `witness`: the secret bytes that the proof is about.
   Hedge(const Transcript& transcript, std::initializer_list<std::string_view> witness);
+  Hedge(const Transcript& transcript, std::span<const std::string_view> witness);
 
   /// The next nonce: uniform and not zero.
   SecretScalar Next();

@@ -25,6 +25,13 @@ struct SealKey {
   static SealKey FromSecret(Secret<base::Bytes32> secret);
 };
 
+/// Refuses a public key of small order, to which nobody can seal: otherwise its owner would block
+/// the dealers. Part of checking "joined". Errors: Reject("trustee.seal-key-invalid").
+absl::Status CheckSealKey(const base::Bytes32& public_key);
+
+/// Size of one trustee's sealed shares of `keys` keys: the shares and a sealed box's overhead.
+inline size_t SealedSharesBytes(uint32_t keys) { return size_t{32} * keys + 48; }
+
 /// F[w][k]: commitments to the coefficients of W polynomials of degree t-1.
 using Commitments = std::vector<std::vector<Point>>;
 
@@ -43,15 +50,19 @@ class Dealer {
 
   /// F and its proof of possession. Hedged; calling it twice gives two valid proofs, so keep one.
   Deal MakeDeal(const Hash32& poll, uint32_t trustee) const;
-  /// f_w(i) for every w, sealed to trustee i's ceremony key (libsodium sealed box).
+  /// f_w(i) for every w, sealed to trustee i's ceremony key (libsodium sealed box): W x 32 bytes
+  /// under the seal. Preconditions, or it aborts: `recipient` from 1 (f_w(0) is the secret itself)
+  /// and a key that CheckSealKey accepts.
   std::string SealShares(uint32_t recipient, const base::Bytes32& recipient_key) const;
 
   /// For the trustee's encrypted file: coefficients, w outer, k inner, 32 bytes each.
   SecretText Serialize() const;
+  /// Errors: Reject("trustee.secret-malformed") for a wrong size or a scalar not below q.
   static absl::StatusOr<Dealer> Deserialize(uint32_t keys, uint32_t threshold,
                                             const SecretText& bytes);
 
  private:
+  Dealer() = default;
   std::vector<std::vector<SecretScalar>> coefficients_;
 };
 

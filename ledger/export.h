@@ -28,7 +28,7 @@ class ExportWriter {
   uint64_t size() const;
   Hash32 Root() const;
   /// Writes partial tiles and the signed checkpoint. The caller made sure that it is of this size
-  /// and root. Call once.
+  /// and root. Call once, and do not append after it.
   absl::Status Finish(std::string_view checkpoint_note);
 
  private:
@@ -51,7 +51,8 @@ class ExportReader {
   const std::string& note() const;         ///< the checkpoint file, verbatim
   const Checkpoint& checkpoint() const;    ///< its body: unverified
   /// Files that are missing, unexpected or no regular files, each a Reject("export.file-missing")
-  /// or Reject("export.file-unexpected") naming the path.
+  /// or Reject("export.file-unexpected") naming the path. Of each kind the first 100 are listed and
+  /// the rest is counted in one more: the size is unverified and may be absurd.
   const std::vector<absl::Status>& file_faults() const;
 
   /// The entries of bundle `index` (0 .. number of bundles - 1), in order. Thread-safe.
@@ -60,7 +61,8 @@ class ExportReader {
   uint64_t bundle_count() const;
   /// One entry by its index. Thread-safe.
   absl::StatusOr<std::string> ReadEntry(uint64_t index) const;
-  /// The bytes of one hash tile.
+  /// The bytes of one hash tile, unjudged, but at most one byte more than its width demands: what is
+  /// longer differs all the same. Thread-safe. Errors: NotFound / Unavailable, naming the file.
   absl::StatusOr<std::string> ReadTile(const TileId& id) const;
 
  private:

@@ -27,7 +27,10 @@ struct NoteKey {
   static absl::StatusOr<NoteKey> Parse(std::string_view vkey);
 };
 
-/// Non-empty, no Unicode space, no '+', valid UTF-8.
+/// What a cosignature/v1 over `text` at `timestamp` signs (C2SP tlog-cosignature).
+std::string CosignedText(std::string_view text, uint64_t timestamp);
+
+/// Non-empty, no Unicode space, no '+', no control character, valid UTF-8.
 bool IsNoteName(std::string_view name);
 
 struct NoteSignature {
@@ -46,7 +49,7 @@ struct Note {
 };
 
 NoteSignature SignNote(std::string_view text, std::string_view name, const crypto::Ed25519Key& key);
-/// OK iff `note` carries a valid signature of `key`. A signature with the key's name and id that
+/// OK iff `note` carries a valid signature of `key`, of the kind that the key's type says. A signature with the key's name and id that
 /// fails makes the whole note refused; signatures of unknown keys are ignored.
 /// Errors: Reject("note.unsigned"), Reject("note.signature-invalid").
 absl::Status VerifyNote(const Note& note, const NoteKey& key);

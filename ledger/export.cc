@@ -1,0 +1,363 @@
+#include "ledger/export.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "ledger/record.h"
+
+namespace urna::ledger {
+namespace {
+
+constexpr std::string_view kCheckpointName = "checkpoint";
+constexpr size_t kMaxCheckpointBytes = size_t{1} << 20;
+/// Faults of one kind that are listed one by one; the rest is counted.
+constexpr uint64_t kMaxListed = 100;
+/// The deepest path of a tile ("tile/0/x../x../x../x../x../x../000.p/255") has fewer parts.
+constexpr int kMaxDepth = 12;
+
+constexpr std::array<uint32_t, 9> kLevelsAndEntries = {TileId::kEntries, 0, 1, 2, 3, 4, 5, 6, 7};
+
+absl::Status SystemError(std::string_view what, const std::string& path) {
+  const int error = errno;
+  const auto code =
+      error == ENOENT ? absl::StatusCode::kNotFound : absl::StatusCode::kUnavailable;
+  return base::Failure(code, base::Cat(path, ": cannot ", what, ": ", strerror(error)));
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  int get() const { return fd_; }
+  int Release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+/// Opens "a/b/c" below `folder` without following a symbolic link anywhere on the way, and without
+/// waiting for the other end of a pipe.
+Descriptor OpenBeneath(int folder, std::string_view path) {
+  constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  Descriptor at(-1);
+  for (size_t start = 0;;) {
+    const size_t slash = path.find('/', start);
+    const bool last = slash == std::string_view::npos;
+    const std::string part(path.substr(start, last ? slash : slash - start));
+    Descriptor next(
+        openat(start == 0 ? folder : at.get(), part.c_str(), last ? kFlags : kFlags | O_DIRECTORY));
+    if (last || next.get() < 0) return next;
+    at = std::move(next);
+    start = slash + 1;
+  }
+}
+
+/// The first `max_bytes` bytes of the regular file `path` below `folder`. `shown` is its full path.
+absl::StatusOr<std::string> ReadBeneath(int folder, std::string_view path, size_t max_bytes,
+                                        const std::string& shown) {
+  const Descriptor fd = OpenBeneath(folder, path);
+  struct stat info;
+  if (fd.get() < 0 || fstat(fd.get(), &info) != 0) return SystemError("open", shown);
+  if (!S_ISREG(info.st_mode)) {
+    return base::Failure(absl::StatusCode::kUnavailable,
+                         base::Cat(shown, ": is not a regular file"));
+  }
+  std::string content(std::min<uint64_t>(static_cast<uint64_t>(info.st_size), max_bytes), '\0');
+  size_t filled = 0;
+  while (filled < content.size()) {
+    const ssize_t got = read(fd.get(), content.data() + filled, content.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return SystemError("read", shown);
+    if (got == 0) break;
+    filled += static_cast<size_t>(got);
+  }
+  content.resize(filled);
+  return content;
+}
+
+/// Compares the files of a folder with those that a log of one size has.
+class FolderCheck {
+ public:
+  FolderCheck(std::string folder, uint64_t size) : folder_(std::move(folder)), size_(size) {}
+
+  absl::StatusOr<std::vector<absl::Status>> Run(int folder) {
+    URNA_RETURN_IF_ERROR(Walk(folder, "", 0));
+    if (unexpected_ > kMaxListed) {
+      faults_.push_back(base::Reject(
+          "export.file-unexpected",
+          base::Cat(folder_, ": ", unexpected_ - kMaxListed, " more files that do not belong")));
+    }
+    FindMissing();
+    return std::move(faults_);
+  }
+
+ private:
+  /// `path` is "" or ends in '/'.
+  absl::Status Walk(int folder, const std::string& path, int depth) {
+    const int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR* const stream = fd < 0 ? nullptr : fdopendir(fd);
+    if (stream == nullptr) {
+      const absl::Status status = SystemError("list", base::Cat(folder_, "/", path));
+      if (fd >= 0) close(fd);
+      return status;
+    }
+    std::vector<std::string> names;
+    errno = 0;
+    while (const dirent* entry = readdir(stream)) {
+      if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+        names.emplace_back(entry->d_name);
+      }
+    }
+    const absl::Status listed =
+        errno == 0 ? absl::OkStatus() : SystemError("list", base::Cat(folder_, "/", path));
+    closedir(stream);
+    URNA_RETURN_IF_ERROR(listed);
+    if (names.empty() && !path.empty()) Unexpected(path, "an empty folder");
+    std::sort(names.begin(), names.end());
+    for (const std::string& name : names) {
+      URNA_RETURN_IF_ERROR(Judge(folder, path + name, name, depth));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Judge(int folder, const std::string& path, const std::string& name, int depth) {
+    struct stat info;
+    if (fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
+      return SystemError("inspect", base::Cat(folder_, "/", path));
+    }
+    if (S_ISDIR(info.st_mode)) {
+      if (depth == kMaxDepth || (depth == 0 && path != "tile")) {
+        Unexpected(path, "a folder that does not belong");
+        return absl::OkStatus();
+      }
+      const Descriptor inner = OpenBeneath(folder, name);
+      if (inner.get() < 0) return SystemError("open", base::Cat(folder_, "/", path));
+      return Walk(inner.get(), path + "/", depth + 1);
+    }
+    if (!S_ISREG(info.st_mode)) {
+      Unexpected(path, S_ISLNK(info.st_mode) ? "a symbolic link" : "not a regular file");
+      return absl::OkStatus();
+    }
+    if (path == kCheckpointName) return absl::OkStatus();
+    const auto id = TileId::Parse(path);
+    if (id.ok() && IsTileOf(size_, *id)) {
+      const size_t slot = id->level == TileId::kEntries ? 0 : 1 + id->level;
+      found_[slot].push_back(id->index);
+    } else {
+      Unexpected(path, base::Cat("does not belong to ", size_, " entries"));
+    }
+    return absl::OkStatus();
+  }
+
+  void Unexpected(const std::string& path, std::string_view why) {
+    if (++unexpected_ > kMaxListed) return;
+    faults_.push_back(
+        base::Reject("export.file-unexpected", base::Cat(folder_, "/", path, ": ", why)));
+  }
+
+  /// The size is unverified and may be absurd: this takes as many steps as there are files, and
+  /// then only as many as faults may be listed.
+  void FindMissing() {
+    uint64_t missing = 0;
+    uint64_t listed = 0;
+    for (size_t slot = 0; slot < kLevelsAndEntries.size(); ++slot) {
+      const uint32_t level = kLevelsAndEntries[slot];
+      std::vector<uint64_t>& found = found_[slot];
+      std::sort(found.begin(), found.end());
+      const uint64_t missing_here = TileCount(size_, level) - found.size();
+      missing += missing_here;
+      auto next = found.begin();
+      uint64_t left = missing_here;
+      for (uint64_t index = 0; left > 0 && listed < kMaxListed; ++index) {
+        if (next != found.end() && *next == index) {
+          ++next;
+          continue;
+        }
+        --left;
+        ++listed;
+        faults_.push_back(base::Reject(
+            "export.file-missing",
+            base::Cat(folder_, "/", TileAt(size_, level, index).Path(), ": is missing")));
+      }
+    }
+    if (missing > listed) {
+      faults_.push_back(
+          base::Reject("export.file-missing",
+                       base::Cat(folder_, ": ", missing - listed, " more files are missing")));
+    }
+  }
+
+  const std::string folder_;
+  const uint64_t size_;
+  std::vector<absl::Status> faults_;
+  uint64_t unexpected_ = 0;
+  std::array<std::vector<uint64_t>, kLevelsAndEntries.size()> found_;
+};
+
+}  // namespace
+
+struct ExportWriter::Impl {
+  explicit Impl(std::string path)
+      : folder(std::move(path)), builder([this](const TileId& id, const std::string& bytes) {
+          if (status.ok()) status = Write(id, bytes);
+        }) {}
+
+  absl::Status Write(const TileId& id, std::string_view content) {
+    const std::string path = base::Cat(folder, "/", id.Path());
+    const std::string parent = path.substr(0, path.rfind('/'));
+    URNA_RETURN_IF_ERROR(base::MakeFolders(parent));
+    return base::WriteFileAtomic(path, content);
+  }
+
+  absl::Status WriteBundle(uint64_t index) {
+    const auto width = static_cast<uint32_t>(entries.size());
+    const absl::Status written =
+        Write(TileId{TileId::kEntries, index, width}, EncodeBundle(entries));
+    entries.clear();
+    return written;
+  }
+
+  const std::string folder;
+  absl::Status status;  // the first failure: the folder is then worthless
+  TileBuilder builder;
+  std::vector<std::string> entries;  // of the bundle being filled
+};
+
+ExportWriter::ExportWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ExportWriter::~ExportWriter() = default;
+
+absl::StatusOr<std::unique_ptr<ExportWriter>> ExportWriter::Create(const std::string& folder) {
+  URNA_RETURN_IF_ERROR(base::MakeFolders(folder));
+  std::error_code error;
+  const bool empty = std::filesystem::is_empty(folder, error);
+  if (error) {
+    return base::Failure(absl::StatusCode::kUnavailable,
+                         base::Cat(folder, ": cannot list: ", error.message()));
+  }
+  if (!empty) {
+    return base::Failure(absl::StatusCode::kAlreadyExists,
+                         base::Cat(folder, ": is not empty; export into a new folder"));
+  }
+  return std::unique_ptr<ExportWriter>(new ExportWriter(std::make_unique<Impl>(folder)));
+}
+
+absl::Status ExportWriter::Append(std::string_view record_bytes) {
+  URNA_RETURN_IF_ERROR(impl_->status);
+  if (record_bytes.size() > kMaxRecordBytes) {
+    return base::Failure(absl::StatusCode::kInvalidArgument,
+                         base::Cat("record ", size(), " has ", record_bytes.size(),
+                                   " bytes, at most ", kMaxRecordBytes));
+  }
+  impl_->entries.emplace_back(record_bytes);
+  impl_->builder.Append(LeafHash(record_bytes));
+  if (impl_->status.ok() && impl_->entries.size() == kTileWidth) {
+    impl_->status = impl_->WriteBundle(size() / kTileWidth - 1);
+  }
+  return impl_->status;
+}
+
+uint64_t ExportWriter::size() const { return impl_->builder.size(); }
+Hash32 ExportWriter::Root() const { return impl_->builder.Root(); }
+
+absl::Status ExportWriter::Finish(std::string_view checkpoint_note) {
+  URNA_RETURN_IF_ERROR(impl_->status);
+  if (!impl_->entries.empty()) URNA_RETURN_IF_ERROR(impl_->WriteBundle(size() / kTileWidth));
+  for (const auto& [id, bytes] : impl_->builder.Partials()) {
+    URNA_RETURN_IF_ERROR(impl_->Write(id, bytes));
+  }
+  return base::WriteFileAtomic(base::Cat(impl_->folder, "/", kCheckpointName), checkpoint_note);
+}
+
+struct ExportReader::Impl {
+  std::string Shown(const TileId& id) const { return base::Cat(folder, "/", id.Path()); }
+
+  std::string folder;
+  Descriptor descriptor{-1};
+  std::string note;
+  Checkpoint checkpoint;
+  std::vector<absl::Status> faults;
+};
+
+ExportReader::ExportReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ExportReader::~ExportReader() = default;
+
+absl::StatusOr<std::unique_ptr<ExportReader>> ExportReader::Open(const std::string& folder) {
+  auto impl = std::make_unique<Impl>();
+  impl->folder = folder;
+  impl->descriptor = Descriptor(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (impl->descriptor.get() < 0) return SystemError("open the folder", folder);
+  const std::string path = base::Cat(folder, "/", kCheckpointName);
+  // One byte more than a note may have: Note::Parse then refuses a file that is larger.
+  URNA_ASSIGN_OR_RETURN(impl->note, ReadBeneath(impl->descriptor.get(), kCheckpointName,
+                                                kMaxCheckpointBytes + 1, path));
+  const auto note = Note::Parse(impl->note);
+  if (!note.ok()) return base::Annotate(note.status(), path);
+  auto checkpoint = Checkpoint::ParseBody(note->text);
+  if (!checkpoint.ok()) return base::Annotate(checkpoint.status(), path);
+  impl->checkpoint = *std::move(checkpoint);
+  FolderCheck check(folder, impl->checkpoint.size);
+  URNA_ASSIGN_OR_RETURN(impl->faults, check.Run(impl->descriptor.get()));
+  return std::unique_ptr<ExportReader>(new ExportReader(std::move(impl)));
+}
+
+const std::string& ExportReader::note() const { return impl_->note; }
+const Checkpoint& ExportReader::checkpoint() const { return impl_->checkpoint; }
+const std::vector<absl::Status>& ExportReader::file_faults() const { return impl_->faults; }
+
+uint64_t ExportReader::bundle_count() const {
+  return TileCount(impl_->checkpoint.size, TileId::kEntries);
+}
+
+absl::StatusOr<std::vector<std::string>> ExportReader::ReadBundle(uint64_t index) const {
+  if (index >= bundle_count()) {
+    return base::Failure(
+        absl::StatusCode::kNotFound,
+        base::Cat(impl_->folder, ": bundle ", index, " of ", bundle_count(), " bundles"));
+  }
+  const TileId id = TileAt(impl_->checkpoint.size, TileId::kEntries, index);
+  const std::string shown = impl_->Shown(id);
+  // One byte more than the largest bundle: a larger file then fails to decode.
+  const size_t max_bytes = size_t{id.width} * (2 + kMaxRecordBytes) + 1;
+  URNA_ASSIGN_OR_RETURN(const std::string bytes,
+                        ReadBeneath(impl_->descriptor.get(), id.Path(), max_bytes, shown));
+  auto entries = DecodeBundle(bytes, id.width);
+  if (!entries.ok()) return base::Annotate(entries.status(), shown);
+  return entries;
+}
+
+absl::StatusOr<std::string> ExportReader::ReadEntry(uint64_t index) const {
+  if (index >= impl_->checkpoint.size) {
+    return base::Failure(absl::StatusCode::kNotFound,
+                         base::Cat(impl_->folder, ": entry ", index, " of ",
+                                   impl_->checkpoint.size, " entries"));
+  }
+  URNA_ASSIGN_OR_RETURN(std::vector<std::string> entries, ReadBundle(index / kTileWidth));
+  return std::move(entries[index % kTileWidth]);
+}
+
+absl::StatusOr<std::string> ExportReader::ReadTile(const TileId& id) const {
+  const size_t expected = size_t{id.width} * sizeof(Hash32);
+  return ReadBeneath(impl_->descriptor.get(), id.Path(), expected + 1, impl_->Shown(id));
+}
+
+}  // namespace urna::ledger

@@ -1,0 +1,87 @@
+#include "ledger/receipt.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "ledger/merkle.h"
+
+namespace urna::ledger {
+namespace {
+
+constexpr std::string_view kHeader = "c2sp.org/tlog-proof@v1";
+constexpr size_t kMaxProofHashes = 64;  // a tree has at most 2^64 leaves
+
+absl::Status Malformed(std::string_view detail) {
+  return base::Reject("receipt.malformed", detail);
+}
+
+/// Takes one line without its end; false if there is none.
+bool TakeLine(std::string_view& rest, std::string_view& line) {
+  const size_t end = rest.find('\n');
+  if (end == std::string_view::npos) return false;
+  line = rest.substr(0, end);
+  rest.remove_prefix(end + 1);
+  return true;
+}
+
+/// Takes a line "<key> <value>".
+bool TakeField(std::string_view& rest, std::string_view key, std::string_view& value) {
+  if (!TakeLine(rest, value) || !value.starts_with(key)) return false;
+  value.remove_prefix(key.size());
+  return true;
+}
+
+}  // namespace
+
+std::string Receipt::ToString() const {
+  const std::string extra = base::Cat(base::View(leaf), base::View(body));
+  std::string out =
+      base::Cat(kHeader, "\nextra ", base::Base64(extra), "\nindex ", index, "\n");
+  for (const Hash32& hash : proof) out += base::Cat(base::Base64(base::View(hash)), "\n");
+  return base::Cat(out, "\n", checkpoint);
+}
+
+absl::StatusOr<Receipt> Receipt::Parse(std::string_view bytes) {
+  std::string_view rest = bytes;
+  std::string_view line;
+  if (!TakeLine(rest, line) || line != kHeader) {
+    return Malformed(base::Cat("the first line is not ", kHeader));
+  }
+  Receipt receipt;
+  std::string raw;
+  if (!TakeField(rest, "extra ", line) || !base::Unbase64(line, &raw) || raw.size() != 64) {
+    return Malformed("the second line is not 'extra' and the base64 of two hashes");
+  }
+  std::copy_n(raw.begin(), 32, receipt.leaf.begin());
+  std::copy_n(raw.begin() + 32, 32, receipt.body.begin());
+  if (!TakeField(rest, "index ", line) || !base::ParseU64(line, &receipt.index)) {
+    return Malformed("the third line is not 'index' and a plain decimal number");
+  }
+  for (;;) {
+    if (!TakeLine(rest, line)) return Malformed("no blank line stands before the checkpoint");
+    if (line.empty()) break;
+    Hash32 hash{};
+    if (!base::Unbase64(line, &raw) || raw.size() != hash.size()) {
+      return Malformed(base::Cat("hash ", receipt.proof.size(), " of the proof is not base64"));
+    }
+    if (receipt.proof.size() == kMaxProofHashes) return Malformed("the proof is too long");
+    std::copy(raw.begin(), raw.end(), hash.begin());
+    receipt.proof.push_back(hash);
+  }
+  if (const auto note = Note::Parse(rest); !note.ok()) {
+    return Malformed(base::Cat("the checkpoint: ", std::string(note.status().message())));
+  }
+  receipt.checkpoint = rest;
+  return receipt;
+}
+
+absl::StatusOr<Checkpoint> VerifyReceipt(const Receipt& receipt, const NoteKey& key) {
+  URNA_ASSIGN_OR_RETURN(Checkpoint checkpoint, OpenCheckpoint(receipt.checkpoint, key));
+  URNA_RETURN_IF_ERROR(VerifyInclusion(receipt.leaf, receipt.index, checkpoint.size, receipt.proof,
+                                       checkpoint.root));
+  return checkpoint;
+}
+
+}  // namespace urna::ledger

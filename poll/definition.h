@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "crypto/ballot.h"
+#include "crypto/signature.h"
+#include "ledger/note.h"
+
+namespace urna::poll {
+
+/// One text in every language of the poll: language tag -> text.
+using Texts = std::map<std::string, std::string>;
+
+struct Option {
+  std::string id;
+  Texts text;
+};
+
+enum class TallyKind { kHomomorphic, kMixed };
+
+/// How the outcome of a contest follows from its totals. docs/protocol.md section 8.
+/// Option numbers count from 0.
+struct NoDecision {};  ///< totals only: surveys, consultations
+/// Yes if 2 yes > valid, no if 2 no > valid, otherwise undecided.
+struct Majority {
+  uint32_t yes, no;
+};
+/// Self-taxation: yes if 3 yes >= 2 valid, otherwise no.
+struct TwoThirds {
+  uint32_t yes, no;
+};
+/// Choice between variants: the one with 2 votes > valid, otherwise undecided.
+struct Variants {};
+using Decision = std::variant<NoDecision, Majority, TwoThirds, Variants>;
+
+struct Contest {
+  std::string id;
+  Texts title;
+  Texts question;
+  std::vector<Option> options;
+  crypto::Rule rule;
+  TallyKind tally = TallyKind::kHomomorphic;
+  Decision decision;
+};
+
+/// When the contests of the poll are valid at all.
+struct NoQuorum {};
+/// denominator * participants >= numerator * entitled (a local referendum: 3/10).
+struct TurnoutQuorum {
+  uint64_t numerator, denominator;
+};
+/// Recall of an elected body: 5 * participants >= 3 * those who voted in its election.
+struct RecallQuorum {
+  uint64_t voters_then;
+};
+using Quorum = std::variant<NoQuorum, TurnoutQuorum, RecallQuorum>;
+
+/// Which contests a resident gets.
+struct Style {
+  std::string id;
+  Texts title;
+  std::vector<uint32_t> contests;  ///< indices into Definition::contests, ascending
+};
+
+/// A person or body with an Ed25519 key.
+struct Party {
+  std::string name;
+  crypto::Ed25519Public key;
+};
+
+/// What the officials approve: the whole poll, as the exact JSON text whose hash record 0 carries.
+/// docs/protocol.md section 3, "Definition".
+struct Definition {
+  std::string roll_label;  ///< salt of printed codes; polls that share it share codes
+  bool rehearsal = false;
+  std::vector<std::string> languages;  ///< at least one; every Texts has exactly these
+  Texts title;
+  Texts description;
+
+  std::vector<Contest> contests;
+  std::vector<Style> styles;
+  Quorum quorum;
+
+  std::vector<Party> officials;
+  uint32_t officials_needed = 0;  ///< k
+  std::vector<Party> trustees;    ///< trustee j is trustees[j-1]
+  uint32_t trustees_needed = 0;   ///< t
+  std::vector<Party> issuers;
+  ledger::NoteKey ballot_box;     ///< origin and checkpoint key
+  std::vector<ledger::NoteKey> witnesses;
+  uint32_t witnesses_needed = 0;
+
+  // Unix seconds.
+  uint64_t issuing_from = 0;
+  uint64_t casting_from = 0;
+  uint64_t end = 0;
+  uint64_t latest_end = 0;      ///< no extension passes it
+  uint64_t publish_every = 3600;  ///< seconds
+
+  uint64_t minimum_ballots = 2;  ///< a contest with fewer counted ballots is withheld
+  bool revoting = true;
+
+  /// W: ciphertext slots of the widest contest.
+  uint32_t keys() const;
+  /// The ballot of style `style` (index).
+  crypto::BallotShape Shape(uint32_t style) const;
+};
+
+/// Strict: unknown and duplicate keys, wrong types, missing translations, sizes that would not fit
+/// a record, thresholds out of range are refused with Reject("definition.invalid"); the message
+/// begins with the place: "line 12, column 5" for JSON syntax, otherwise the path
+/// "contests[1].options[0].id".
+absl::StatusOr<Definition> ParseDefinition(std::string_view json);
+
+/// A commented start for `kind` ("referendum", "survey", "consultation"): JSON with every field and
+/// a text beside it that explains each. Errors: NotFound with the known kinds.
+absl::StatusOr<std::string> DefinitionTemplate(std::string_view kind);
+
+}  // namespace urna::poll

@@ -1,0 +1,1035 @@
+#include "poll/state.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/codec.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "ledger/record.h"
+
+namespace urna::poll {
+namespace {
+
+using base::Cat;
+using base::Reject;
+
+constexpr uint64_t kHour = 3600;
+
+size_t Index(uint32_t one_based) { return one_based - 1; }
+
+}  // namespace
+
+// --- Checks that need no state -----------------------------------------------------------------
+
+namespace {
+
+absl::Status CheckRegisterPart(const PollContext& context, const RegisterPart& part) {
+  if (part.issuer >= context.definition->issuers.size()) {
+    return Reject("register.issuer-unknown", Cat("issuer ", part.issuer));
+  }
+  for (size_t i = 0; i < part.entries.size(); ++i) {
+    const RegisterEntry& entry = part.entries[i];
+    if (entry.style >= context.styles.size()) {
+      return Reject("register.style-unknown", Cat("entry ", i, ": style ", entry.style));
+    }
+    const crypto::TokenInfo& info = context.styles[entry.style].issuers[part.issuer];
+    const auto statement = crypto::CredentialStatement::Request(
+        info.opening, info.style, info.X, entry.offer.A, entry.offer.C, entry.c);
+    absl::Status status = crypto::VerifyCredential(entry.credential, statement, entry.signature);
+    if (status.ok() && entry.c.IsZero()) {
+      status = Reject("token.challenge-zero", "the challenge is zero");
+    }
+    if (status.ok()) status = crypto::VerifyAnswer(info, entry.offer, entry.c, entry.answer);
+    if (!status.ok()) {
+      return base::Annotate(status, Cat("entry ", i, ", credential ",
+                                        base::Hex(entry.credential.bytes())));
+    }
+  }
+  return absl::OkStatus();
+}
+
+struct Decoded {
+  Payload payload;
+  std::optional<crypto::Ballot> ballot;
+};
+
+absl::StatusOr<Decoded> DecodeWithBallot(const Definition* definition, const PollContext* context,
+                                         const RawPayload& raw) {
+  URNA_ASSIGN_OR_RETURN(Payload payload, DecodePayload(raw.kind, raw.bytes, definition));
+  Decoded decoded{std::move(payload), std::nullopt};
+  if (const auto* cast = std::get_if<BallotCast>(&decoded.payload)) {
+    if (context == nullptr) return Reject("ballot.not-open", "a ballot before the poll was opened");
+    URNA_ASSIGN_OR_RETURN(decoded.ballot,
+                          crypto::DecodeBallot(context->styles[cast->style].shape, cast->ballot));
+  }
+  return decoded;
+}
+
+}  // namespace
+
+std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(const Definition* definition,
+                                                          const PollContext* context,
+                                                          std::span<const RawPayload> payloads) {
+  std::vector<absl::StatusOr<Decoded>> decoded;
+  decoded.reserve(payloads.size());
+  std::vector<crypto::BallotToCheck> ballots;
+  std::vector<size_t> ballot_of;  // index into `payloads` of ballots[i]
+  for (size_t i = 0; i < payloads.size(); ++i) {
+    decoded.push_back(DecodeWithBallot(definition, context, payloads[i]));
+    if (!decoded[i].ok()) continue;
+    const Payload& payload = decoded[i]->payload;
+    if (const auto* part = std::get_if<RegisterPart>(&payload)) {
+      const absl::Status status =
+          context == nullptr
+              ? Reject("record.out-of-order", "a register part before the poll was opened")
+              : CheckRegisterPart(*context, *part);
+      if (!status.ok()) decoded[i] = status;
+    } else if (decoded[i]->ballot.has_value()) {
+      ballot_of.push_back(i);
+    }
+  }
+  // `decoded` no longer grows: pointers into it stay valid.
+  for (const size_t i : ballot_of) {
+    const auto& cast = std::get<BallotCast>(decoded[i]->payload);
+    ballots.push_back({&context->styles[cast.style], &*decoded[i]->ballot});
+  }
+  const std::vector<absl::Status> verdicts = crypto::CheckBallots(ballots);
+  for (size_t b = 0; b < ballots.size(); ++b) {
+    if (!verdicts[b].ok()) decoded[ballot_of[b]] = verdicts[b];
+  }
+
+  std::vector<absl::StatusOr<CheckedPayload>> checked;
+  checked.reserve(payloads.size());
+  for (size_t i = 0; i < payloads.size(); ++i) {
+    if (!decoded[i].ok()) {
+      checked.push_back(decoded[i].status());
+    } else {
+      checked.push_back(CheckedPayload(std::move(decoded[i]->payload),
+                                       std::move(decoded[i]->ballot),
+                                       crypto::HashSha256(payloads[i].bytes)));
+    }
+  }
+  return checked;
+}
+
+absl::StatusOr<CheckedPayload> DecodeStored(const Definition* definition,
+                                            const PollContext* context,
+                                            const RawPayload& payload) {
+  URNA_ASSIGN_OR_RETURN(Decoded decoded, DecodeWithBallot(definition, context, payload));
+  return CheckedPayload(std::move(decoded.payload), std::move(decoded.ballot),
+                        crypto::HashSha256(payload.bytes));
+}
+
+// --- Names ---------------------------------------------------------------------------------------
+
+std::string PhaseName(Phase phase) {
+  switch (phase) {
+    case Phase::kEmpty: return "empty";
+    case Phase::kDefining: return "defining";
+    case Phase::kRoll: return "waiting for the roll";
+    case Phase::kIssuers: return "waiting for the issuers";
+    case Phase::kJoining: return "waiting for the trustees to join";
+    case Phase::kDealing: return "waiting for the trustees to deal";
+    case Phase::kConfirming: return "waiting for the trustees to confirm";
+    case Phase::kReady: return "ready to open";
+    case Phase::kOpen: return "open";
+    case Phase::kPaused: return "paused";
+    case Phase::kEnded: return "ended";
+    case Phase::kClosed: return "closed";
+    case Phase::kCertified: return "certified";
+    case Phase::kFailed: return "key ceremony failed";
+    case Phase::kCancelled: return "cancelled";
+  }
+  return "unknown";
+}
+
+std::string EncodeCertificate(const Result& result) {
+  base::Writer w;
+  w.U64(result.entitled).U64(result.ballots).U64(result.paper_cards);
+  w.U8(result.registers_complete ? 1 : 0);
+  for (const ContestResult& contest : result.contests) {
+    w.U64(contest.entitled).U64(contest.ballots).U64(contest.paper_cards);
+    w.U8(contest.withheld ? 1 : 0);
+    if (contest.withheld) continue;
+    for (const uint64_t votes : contest.online) w.U64(votes);
+    for (const uint64_t votes : contest.paper) w.U64(votes);
+    const counting::ContestOutcome& outcome = contest.outcome;
+    w.U64(outcome.valid).U64(outcome.invalid);
+    w.U8(outcome.quorum_met ? 1 : 0).U8(static_cast<uint8_t>(outcome.verdict));
+    w.U16(static_cast<uint16_t>(outcome.option.has_value() ? *outcome.option + 1 : 0));
+  }
+  return w.Take();
+}
+
+// --- State: shared checks ------------------------------------------------------------------------
+
+State::State(ReadRecord read_record) : read_record_(std::move(read_record)) {}
+
+absl::Status State::Apply(const CheckedPayload& payload, uint64_t time, const Hash32& leaf) {
+  const Input in{payload, time, leaf};
+  const absl::Status status =
+      std::visit([&](const auto& p) { return On(p, in); }, payload.payload());
+  if (status.ok()) Skip(leaf);
+  return status;
+}
+
+void State::Skip(const Hash32& leaf) {
+  if (tree_.size() == 0) poll_ = leaf;
+  tree_.Append(leaf);
+  last_leaf_ = leaf;
+}
+
+absl::Status State::Require(Phase phase, RecordKind kind) const {
+  if (phase_ == phase) return absl::OkStatus();
+  return Reject("record.out-of-order", Cat("'", KindName(static_cast<uint8_t>(kind)),
+                                           "' while the poll is ", PhaseName(phase_)));
+}
+
+absl::Status State::CheckApprovals(RecordKind kind, const Approvals& approvals,
+                                   std::string_view body, uint64_t size,
+                                   const Hash32& root) const {
+  const Definition& d = *definition_;
+  if (approvals.size() < d.officials_needed) {
+    return Reject("approval.too-few", Cat(approvals.size(), " officials approved, ",
+                                          d.officials_needed, " are needed"));
+  }
+  for (const Approval& approval : approvals) {
+    if (approval.official >= d.officials.size()) {
+      return Reject("approval.official-unknown", Cat("official ", approval.official));
+    }
+    StepPlace place;
+    place.poll = kind == RecordKind::kDefined ? Hash32{} : poll_;
+    place.counter = official_steps_[approval.official];
+    place.size = size;
+    place.root = root;
+    if (!crypto::VerifyEd25519(d.officials[approval.official].key,
+                               OfficialMessage(kind, place, body), approval.signature)) {
+      return Reject("approval.signature-invalid",
+                    Cat("the approval of ", d.officials[approval.official].name,
+                        " is not a signature of this step at this place"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status State::CheckStep(const Payload& payload, const Approvals& approvals) const {
+  return CheckApprovals(KindOf(payload), approvals, PayloadBody(payload), size(), root());
+}
+
+absl::Status State::CheckParticipant(std::string_view role, const crypto::Ed25519Public& key,
+                                     const Payload& payload, uint64_t index, uint64_t counter,
+                                     const crypto::Ed25519Signature& signature) const {
+  const RecordKind kind = KindOf(payload);
+  const std::string message =
+      ParticipantMessage(role, kind, poll_, index, counter, PayloadBody(payload));
+  if (crypto::VerifyEd25519(key, message, signature)) return absl::OkStatus();
+  return Reject(Cat(role, ".signature-invalid"),
+                Cat("'", KindName(static_cast<uint8_t>(kind)), "' of ", role, " ", index,
+                    " is not signed by its key at this place"));
+}
+
+void State::CountSteps(const Approvals& approvals) {
+  for (const Approval& approval : approvals) ++official_steps_[approval.official];
+}
+
+StepPlace State::PlaceFor(RecordKind kind, uint32_t official) const {
+  StepPlace place;
+  place.poll = kind == RecordKind::kDefined ? Hash32{} : poll_;
+  place.counter = official < official_steps_.size() ? official_steps_[official] : 0;
+  place.size = size();
+  place.root = root();
+  return place;
+}
+
+uint64_t State::IssuerCounter(uint32_t issuer) const { return issuer_records_.at(issuer); }
+uint64_t State::TrusteeCounter(uint32_t trustee) const {
+  return trustee_records_.at(Index(trustee));
+}
+
+// --- Definition and roll -------------------------------------------------------------------------
+
+absl::Status State::On(const Defined& p, const Input&) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kEmpty, RecordKind::kDefined));
+  if (size() != 0) return Reject("record.out-of-order", "'defined' is not the first record");
+  if (p.length == 0) return Reject("definition.invalid", "a definition of no bytes");
+  defined_ = p;
+  phase_ = Phase::kDefining;
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const DefinitionPart& p, const Input&) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kDefining, RecordKind::kDefinitionPart));
+  if (!definition_part_full_ || definition_json_.size() + p.text.size() > defined_.length) {
+    return Reject("definition.invalid", "more bytes than record 0 announced, or a short part");
+  }
+  if (definition_json_.size() + p.text.size() < defined_.length) {
+    if (p.text.size() != ledger::kMaxPayloadBytes) {
+      return Reject("definition.invalid", "a part that is not the last is not full");
+    }
+    definition_json_ += p.text;
+    return absl::OkStatus();
+  }
+  const std::string json = definition_json_ + p.text;
+  if (crypto::HashSha256(json) != defined_.sha256) {
+    return Reject("definition.hash", "the definition is not the one whose hash record 0 carries");
+  }
+  URNA_ASSIGN_OR_RETURN(Definition definition, ParseDefinition(json));
+  definition_ = std::make_shared<const Definition>(std::move(definition));
+  const Definition& d = *definition_;
+  official_steps_.assign(d.officials.size(), 0);
+  const absl::Status approved = CheckApprovals(RecordKind::kDefined, defined_.approvals,
+                                               PayloadBody(defined_), 0, ledger::EmptyRoot());
+  if (!approved.ok()) {
+    definition_.reset();
+    official_steps_.clear();
+    return approved;
+  }
+  definition_json_ = json;
+  CountSteps(defined_.approvals);
+  roll_per_style_.assign(d.styles.size(), 0);
+  issuer_keys_.assign(d.issuers.size(), std::nullopt);
+  issuer_records_.assign(d.issuers.size(), 0);
+  joined_.assign(d.trustees.size(), std::nullopt);
+  dealt_.assign(d.trustees.size(), std::nullopt);
+  confirmed_.assign(d.trustees.size(), false);
+  trustee_records_.assign(d.trustees.size(), 0);
+  end_ = d.end;
+  ballots_per_style_.assign(d.styles.size(), 0);
+  for (const Contest& contest : d.contests) {
+    sums_.push_back({Point(), std::vector<Point>(crypto::SlotCount(contest.rule))});
+  }
+  issued_.assign(d.issuers.size(), std::vector<uint64_t>(d.styles.size(), 0));
+  last_count_done_.assign(d.issuers.size(), false);
+  Register awaited;
+  awaited.per_style.assign(d.styles.size(), 0);
+  registers_.assign(d.issuers.size(), awaited);
+  paper_.assign(d.styles.size(), std::nullopt);
+  phase_ = Phase::kRoll;
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const RollPart& p, const Input& in) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kRoll, RecordKind::kRollPart));
+  if (!roll_part_full_) {
+    return Reject("roll.invalid", "a part that is not the last is not full");
+  }
+  const Point* last = roll_.empty() ? nullptr : &roll_.back().credential;
+  for (const RollEntry& entry : p.entries) {
+    if (last != nullptr && !(last->view() < entry.credential.view())) {
+      return Reject(*last == entry.credential ? "roll.credential-twice" : "roll.order",
+                    Cat("credential ", base::Hex(entry.credential.bytes()),
+                        " is not above the one before it"));
+    }
+    if (entry.style >= definition_->styles.size()) {
+      return Reject("roll.style-unknown", Cat("credential ", base::Hex(entry.credential.bytes()),
+                                              " has style ", entry.style));
+    }
+    last = &entry.credential;
+  }
+  if (roll_parts_.empty()) {
+    roll_start_size_ = size();
+    roll_start_root_ = root();
+  }
+  roll_part_full_ = p.entries.size() == kRollEntriesPerPart;
+  roll_parts_.push_back(in.checked.hash());
+  for (const RollEntry& entry : p.entries) ++roll_per_style_[entry.style];
+  roll_.insert(roll_.end(), p.entries.begin(), p.entries.end());
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const RollSealed& p, const Input&) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kRoll, RecordKind::kRollSealed));
+  if (roll_.empty()) return Reject("roll.invalid", "the roll is empty");
+  if (p.count != roll_.size() || p.parts_sha256 != PartsHash(roll_parts_)) {
+    return Reject("roll.hash", "the sealed roll is not the roll of the parts");
+  }
+  URNA_RETURN_IF_ERROR(CheckApprovals(RecordKind::kRollSealed, p.approvals, PayloadBody(p),
+                                      roll_start_size_, roll_start_root_));
+  CountSteps(p.approvals);
+  phase_ = Phase::kIssuers;
+  return absl::OkStatus();
+}
+
+// --- Issuers and trustees ------------------------------------------------------------------------
+
+absl::Status State::On(const IssuerJoined& p, const Input&) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kIssuers, RecordKind::kIssuerJoined));
+  if (p.issuer >= issuer_keys_.size()) {
+    return Reject("issuer.unknown", Cat("issuer ", p.issuer));
+  }
+  if (issuer_keys_[p.issuer].has_value()) {
+    return Reject("issuer.twice", Cat("issuer ", p.issuer, " joined before"));
+  }
+  for (const auto& key : issuer_keys_) {
+    if (key == p.X) return Reject("issuer.key-repeated", "two issuers with one key");
+  }
+  URNA_RETURN_IF_ERROR(CheckParticipant("issuer", definition_->issuers[p.issuer].key, p, p.issuer,
+                                        issuer_records_[p.issuer], p.signature));
+  URNA_RETURN_IF_ERROR(crypto::VerifyIssuer(p.X, p.possession, poll_, p.issuer));
+  issuer_keys_[p.issuer] = p.X;
+  ++issuer_records_[p.issuer];
+  if (std::ranges::all_of(issuer_keys_, [](const auto& key) { return key.has_value(); })) {
+    phase_ = Phase::kJoining;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const TrusteeJoined& p, const Input&) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kJoining, RecordKind::kTrusteeJoined));
+  if (p.trustee < 1 || p.trustee > joined_.size()) {
+    return Reject("trustee.unknown", Cat("trustee ", p.trustee));
+  }
+  if (joined_[Index(p.trustee)].has_value()) {
+    return Reject("trustee.twice", Cat("trustee ", p.trustee, " joined before"));
+  }
+  for (const auto& other : joined_) {
+    if (other.has_value() && (other->seal_key == p.seal_key ||
+                              other->deal_commitment == p.deal_commitment)) {
+      return Reject("trustee.key-repeated",
+                    Cat("trustee ", p.trustee, " repeats what trustee ", other->trustee, " sent"));
+    }
+  }
+  URNA_RETURN_IF_ERROR(CheckParticipant("trustee", definition_->trustees[Index(p.trustee)].key, p,
+                                        p.trustee, trustee_records_[Index(p.trustee)],
+                                        p.signature));
+  joined_[Index(p.trustee)] = p;
+  ++trustee_records_[Index(p.trustee)];
+  if (std::ranges::all_of(joined_, [](const auto& j) { return j.has_value(); })) {
+    phase_ = Phase::kDealing;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const Dealt& p, const Input&) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kDealing, RecordKind::kDealt));
+  if (p.trustee < 1 || p.trustee > dealt_.size()) {
+    return Reject("trustee.unknown", Cat("trustee ", p.trustee));
+  }
+  if (dealt_[Index(p.trustee)].has_value()) {
+    return Reject("trustee.twice", Cat("trustee ", p.trustee, " dealt before"));
+  }
+  const Definition& d = *definition_;
+  URNA_RETURN_IF_ERROR(CheckParticipant("trustee", d.trustees[Index(p.trustee)].key, p, p.trustee,
+                                        trustee_records_[Index(p.trustee)], p.signature));
+  if (crypto::DealCommitment(poll_, p.trustee, d.trustees_needed, p.deal) !=
+      joined_[Index(p.trustee)]->deal_commitment) {
+    return Reject("trustee.deal-changed",
+                  Cat("trustee ", p.trustee, " did not deal what it committed to on joining"));
+  }
+  URNA_RETURN_IF_ERROR(
+      crypto::VerifyDeal(poll_, p.trustee, d.keys(), d.trustees_needed, p.deal));
+  std::vector<std::optional<Dealt>> dealt = dealt_;
+  dealt[Index(p.trustee)] = p;
+  if (std::ranges::all_of(dealt, [](const auto& x) { return x.has_value(); })) {
+    std::vector<crypto::Deal> deals;
+    for (const auto& x : dealt) deals.push_back(x->deal);
+    URNA_RETURN_IF_ERROR(crypto::ElectionKeys(deals).status());
+    for (uint32_t i = 1; i <= d.trustees.size(); ++i) {
+      public_shares_.push_back(crypto::PublicShares(deals, i));
+    }
+    phase_ = Phase::kConfirming;
+  }
+  dealt_ = std::move(dealt);
+  ++trustee_records_[Index(p.trustee)];
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const Confirmed& p, const Input&) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kConfirming, RecordKind::kConfirmed));
+  if (p.trustee < 1 || p.trustee > confirmed_.size()) {
+    return Reject("trustee.unknown", Cat("trustee ", p.trustee));
+  }
+  if (confirmed_[Index(p.trustee)]) {
+    return Reject("trustee.twice", Cat("trustee ", p.trustee, " confirmed before"));
+  }
+  URNA_RETURN_IF_ERROR(CheckParticipant("trustee", definition_->trustees[Index(p.trustee)].key, p,
+                                        p.trustee, trustee_records_[Index(p.trustee)],
+                                        p.signature));
+  const std::vector<Point> base = {Point::Base()};
+  const crypto::DecryptionStatement statement{
+      .opening = poll_, .closed = poll_, .contest = "self-test", .trustee = p.trustee, .R = base,
+      .P = public_shares_[Index(p.trustee)]};
+  URNA_RETURN_IF_ERROR(crypto::VerifyDecryptionShare(statement, p.self_test));
+  confirmed_[Index(p.trustee)] = true;
+  ++trustee_records_[Index(p.trustee)];
+  if (std::ranges::all_of(confirmed_, [](bool c) { return c; })) phase_ = Phase::kReady;
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const Complained& p, const Input&) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kConfirming, RecordKind::kComplained));
+  const size_t n = joined_.size();
+  if (p.trustee < 1 || p.trustee > n || p.dealer < 1 || p.dealer > n) {
+    return Reject("trustee.unknown", Cat("trustee ", p.trustee, ", dealer ", p.dealer));
+  }
+  if (confirmed_[Index(p.trustee)]) {
+    return Reject("trustee.twice", Cat("trustee ", p.trustee, " confirmed before"));
+  }
+  URNA_RETURN_IF_ERROR(CheckParticipant("trustee", definition_->trustees[Index(p.trustee)].key, p,
+                                        p.trustee, trustee_records_[Index(p.trustee)],
+                                        p.signature));
+  base::Bytes32 secret = p.seal_secret;
+  const auto key = crypto::SealKey::FromSecret(crypto::Secret<base::Bytes32>(secret));
+  if (key.public_key != joined_[Index(p.trustee)]->seal_key) {
+    return Reject("trustee.complaint-invalid",
+                  Cat("trustee ", p.trustee, " revealed a secret that is not its ceremony key's"));
+  }
+  const Dealt& dealt = *dealt_[Index(p.dealer)];
+  const bool dealer_honest =
+      crypto::OpenShares(key, p.trustee, dealt.deal, dealt.sealed[Index(p.trustee)]).ok();
+  const uint32_t at_fault = dealer_honest ? p.trustee : p.dealer;
+  reason_ = Cat("trustee ", p.trustee, " complained about the shares of trustee ", p.dealer,
+                "; at fault is trustee ", at_fault, " (",
+                definition_->trustees[Index(at_fault)].name, "), who ",
+                dealer_honest ? "complained about correct shares" : "sent wrong shares");
+  ++trustee_records_[Index(p.trustee)];
+  phase_ = Phase::kFailed;
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const Opened& p, const Input& in) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kReady, RecordKind::kOpened));
+  URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
+  auto context = std::make_shared<PollContext>();
+  context->definition = definition_;
+  context->poll = poll_;
+  context->opening = in.leaf;
+  std::vector<crypto::Deal> deals;
+  for (const auto& dealt : dealt_) deals.push_back(dealt->deal);
+  URNA_ASSIGN_OR_RETURN(context->keys, crypto::ElectionKeys(deals));
+  for (uint32_t s = 0; s < definition_->styles.size(); ++s) {
+    crypto::BallotContext style{in.leaf, definition_->Shape(s), context->keys, {}};
+    for (const auto& X : issuer_keys_) {
+      style.issuers.emplace_back(in.leaf, definition_->styles[s].id, *X);
+    }
+    context->styles.push_back(std::move(style));
+  }
+  context_ = std::move(context);
+  CountSteps(p.approvals);
+  phase_ = Phase::kOpen;
+  return absl::OkStatus();
+}
+
+// --- Voting --------------------------------------------------------------------------------------
+
+absl::Status State::On(const BallotCast& p, const Input& in) {
+  if (phase_ == Phase::kPaused) return Reject("ballot.paused", "the poll is paused");
+  if (phase_ != Phase::kOpen) {
+    const bool over = phase_ == Phase::kEnded || phase_ == Phase::kClosed ||
+                      phase_ == Phase::kCertified;
+    return over ? Reject("poll.ended", "the poll has ended")
+                : Reject("ballot.not-open", Cat("the poll is ", PhaseName(phase_)));
+  }
+  if (in.time % kHour != 0) {
+    return Reject("ballot.time", "the time of a ballot is not rounded down to the hour");
+  }
+  if (in.time + kHour <= definition_->casting_from || in.time >= end_) {
+    return Reject("ballot.time", Cat("cast at ", base::FormatUtc(in.time),
+                                     ", outside the time of casting"));
+  }
+  const crypto::Ballot& ballot = *in.checked.ballot_;
+  const auto found = ballots_.find(ballot.ballot_key);
+  if (found != ballots_.end()) {
+    const BallotEntry& entry = found->second;
+    if (!definition_->revoting) {
+      return Reject("ballot.already-voted", "this poll allows one ballot for each ballot key");
+    }
+    if (entry.style != p.style) {
+      return Reject("ballot.style-changed", Cat("style ", p.style, " after ", entry.style));
+    }
+    if (ballot.revision <= entry.revision) {
+      return Reject("ballot.revision-repeated", Cat("revision ", ballot.revision,
+                                                    "; the last recorded is ", entry.revision));
+    }
+    URNA_ASSIGN_OR_RETURN(const std::string bytes, read_record_(entry.index));
+    URNA_ASSIGN_OR_RETURN(const ledger::Record record, ledger::DecodeRecord(bytes));
+    if (crypto::HashSha256(record.payload) != entry.payload_hash) {
+      return base::Failure(absl::StatusCode::kDataLoss,
+                           Cat("record ", entry.index, " changed since it was applied"));
+    }
+    URNA_ASSIGN_OR_RETURN(const Payload old, DecodePayload(record.kind, record.payload,
+                                                           definition_.get()));
+    URNA_ASSIGN_OR_RETURN(const crypto::Ballot old_ballot,
+                          crypto::DecodeBallot(context_->styles[p.style].shape,
+                                               std::get<BallotCast>(old).ballot));
+    AddBallot(old_ballot, p.style, /*add=*/false);
+  } else {
+    ++ballots_per_style_[p.style];
+  }
+  AddBallot(ballot, p.style, /*add=*/true);
+  ballots_[ballot.ballot_key] = {size(), in.checked.hash(), p.style, ballot.revision};
+  ++ballot_records_;
+  return absl::OkStatus();
+}
+
+void State::AddBallot(const crypto::Ballot& ballot, uint16_t style, bool add) {
+  const std::vector<uint32_t>& contests = definition_->styles[style].contests;
+  for (size_t c = 0; c < contests.size(); ++c) {
+    crypto::Ciphertext& sum = sums_[contests[c]];
+    const crypto::Ciphertext& one = ballot.contests[c];
+    sum.R = add ? sum.R + one.R : sum.R - one.R;
+    for (size_t i = 0; i < sum.C.size(); ++i) {
+      sum.C[i] = add ? sum.C[i] + one.C[i] : sum.C[i] - one.C[i];
+    }
+  }
+}
+
+absl::Status State::On(const IssuanceCounted& p, const Input&) {
+  if (phase_ != Phase::kOpen && phase_ != Phase::kPaused && phase_ != Phase::kEnded) {
+    return Require(Phase::kOpen, RecordKind::kIssuanceCounted);
+  }
+  if (p.issuer >= issued_.size()) return Reject("issuer.unknown", Cat("issuer ", p.issuer));
+  if (last_count_done_[p.issuer]) {
+    return Reject("issuance.after-last", Cat("issuer ", p.issuer, " gave its last count before"));
+  }
+  URNA_RETURN_IF_ERROR(CheckParticipant("issuer", definition_->issuers[p.issuer].key, p, p.issuer,
+                                        issuer_records_[p.issuer], p.signature));
+  for (size_t s = 0; s < p.tokens.size(); ++s) {
+    if (p.tokens[s] < issued_[p.issuer][s]) {
+      return Reject("issuance.decreased", Cat("style ", s, ": ", p.tokens[s], " after ",
+                                              issued_[p.issuer][s]));
+    }
+    if (p.tokens[s] > roll_per_style_[s]) {
+      return Reject("issuance.exceeds-roll", Cat("style ", s, ": ", p.tokens[s],
+                                                 " tokens for ", roll_per_style_[s],
+                                                 " on the roll"));
+    }
+    if (phase_ == Phase::kEnded && p.tokens[s] < ballots_per_style_[s]) {
+      return Reject("issuance.fewer-than-ballots", Cat("style ", s, ": ", p.tokens[s],
+                                                       " tokens for ", ballots_per_style_[s],
+                                                       " ballot keys"));
+    }
+  }
+  issued_[p.issuer] = p.tokens;
+  ++issuer_records_[p.issuer];
+  if (phase_ == Phase::kEnded) last_count_done_[p.issuer] = true;
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const Paused& p, const Input&) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kOpen, RecordKind::kPaused));
+  URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
+  CountSteps(p.approvals);
+  reason_ = p.reason;
+  phase_ = Phase::kPaused;
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const Resumed& p, const Input&) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kPaused, RecordKind::kResumed));
+  URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
+  CountSteps(p.approvals);
+  reason_.clear();
+  phase_ = Phase::kOpen;
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const Extended& p, const Input&) {
+  if (phase_ != Phase::kPaused) {
+    URNA_RETURN_IF_ERROR(Require(Phase::kOpen, RecordKind::kExtended));
+  }
+  if (p.end <= end_ || p.end > definition_->latest_end) {
+    return Reject("extension.end", Cat("the new end ", base::FormatUtc(p.end),
+                                       " is not after the present end ", base::FormatUtc(end_),
+                                       " and at most ",
+                                       base::FormatUtc(definition_->latest_end)));
+  }
+  if (p.reason.empty()) return Reject("extension.reason", "an extension needs a reason");
+  URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
+  CountSteps(p.approvals);
+  end_ = p.end;
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const CredentialReplaced& p, const Input&) {
+  if (phase_ != Phase::kPaused) {
+    URNA_RETURN_IF_ERROR(Require(Phase::kOpen, RecordKind::kCredentialReplaced));
+  }
+  if (replaced_.contains(p.old_credential)) {
+    return Reject("replacement.old-replaced", "the old credential was replaced before");
+  }
+  const auto slot = RollSlot(p.old_credential);
+  if (!slot.ok()) {
+    return Reject("replacement.old-unknown", "the old credential is not on the roll");
+  }
+  if (RollSlot(p.new_credential).ok()) {
+    return Reject("replacement.new-known", "the new credential is on the roll already");
+  }
+  URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
+  CountSteps(p.approvals);
+  replaced_[p.old_credential] = p.new_credential;
+  replacements_[p.new_credential] = {*slot, p.old_credential};
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const Ended& p, const Input& in) {
+  if (phase_ != Phase::kPaused) URNA_RETURN_IF_ERROR(Require(Phase::kOpen, RecordKind::kEnded));
+  if (p.end != end_ || in.time < end_) {
+    return Reject("poll.ended-early", Cat("ended at ", base::FormatUtc(in.time),
+                                          ", the end in force is ", base::FormatUtc(end_)));
+  }
+  URNA_RETURN_IF_ERROR(
+      CheckParticipant("ballot-box", definition_->ballot_box.key, p, 0, 0, p.signature));
+  reason_.clear();
+  phase_ = Phase::kEnded;
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const Closed& p, const Input& in) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kEnded, RecordKind::kClosed));
+  for (size_t i = 0; i < last_count_done_.size(); ++i) {
+    if (!last_count_done_[i]) {
+      return Reject("issuance.last-missing", Cat("issuer ", i, " has not given its last count"));
+    }
+  }
+  URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
+  CountSteps(p.approvals);
+  closed_ = in.leaf;
+  answered_.assign(roll_.size(), 0);
+  phase_ = Phase::kClosed;
+  return absl::OkStatus();
+}
+
+// --- Registers -----------------------------------------------------------------------------------
+
+absl::StatusOr<size_t> State::RollSlot(const Point& credential) const {
+  const auto replacement = replacements_.find(credential);
+  if (replacement != replacements_.end()) return replacement->second.slot;
+  const auto it = std::ranges::lower_bound(
+      roll_, credential.view(), {}, [](const RollEntry& entry) { return entry.credential.view(); });
+  if (it == roll_.end() || it->credential != credential) {
+    return Reject("credential.not-on-roll",
+                  Cat("credential ", base::Hex(credential.bytes()), " is not on the roll"));
+  }
+  return static_cast<size_t>(it - roll_.begin());
+}
+
+std::optional<uint16_t> State::StyleOf(const Point& credential) const {
+  if (replaced_.contains(credential)) return std::nullopt;
+  const auto slot = RollSlot(credential);
+  if (!slot.ok()) return std::nullopt;
+  return roll_[*slot].style;
+}
+
+std::optional<Point> State::ReplacedBy(const Point& credential) const {
+  const auto it = replacements_.find(credential);
+  if (it == replacements_.end()) return std::nullopt;
+  return it->second.old_credential;
+}
+
+absl::Status State::On(const RegisterPart& p, const Input& in) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kClosed, RecordKind::kRegisterPart));
+  Register& reg = registers_[p.issuer];
+  if (reg.status != RegisterStatus::kAwaited) {
+    return Reject("register.twice", Cat("the register of issuer ", p.issuer, " is settled"));
+  }
+  if (!reg.last_part_full) {
+    return Reject("register.invalid", "a part that is not the last is not full");
+  }
+  const uint8_t bit = static_cast<uint8_t>(1 << p.issuer);
+  std::vector<size_t> slots;
+  slots.reserve(p.entries.size());
+  std::vector<uint64_t> per_style = reg.per_style;
+  std::optional<Point> last = reg.last_credential;
+  for (const RegisterEntry& entry : p.entries) {
+    const std::string name = Cat("credential ", base::Hex(entry.credential.bytes()));
+    if (last.has_value() && !(last->view() < entry.credential.view())) {
+      return Reject(*last == entry.credential ? "register.credential-twice" : "register.order",
+                    Cat(name, " is not above the one before it"));
+    }
+    URNA_ASSIGN_OR_RETURN(const size_t slot, RollSlot(entry.credential));
+    if ((answered_[slot] & bit) != 0 || std::ranges::find(slots, slot) != slots.end()) {
+      return Reject("register.credential-twice",
+                    Cat(name, " and the one it replaced are both in the register"));
+    }
+    if (roll_[slot].style != entry.style) {
+      return Reject("register.style", Cat(name, " has style ", roll_[slot].style, " on the roll"));
+    }
+    slots.push_back(slot);
+    ++per_style[entry.style];
+    last = entry.credential;
+  }
+  for (const size_t slot : slots) answered_[slot] |= bit;
+  reg.per_style = std::move(per_style);
+  reg.last_credential = last;
+  reg.count += p.entries.size();
+  reg.last_part_full = p.entries.size() == kRegisterEntriesPerPart;
+  reg.parts.push_back(in.checked.hash());
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const RegisterSealed& p, const Input&) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kClosed, RecordKind::kRegisterSealed));
+  if (p.issuer >= registers_.size()) return Reject("issuer.unknown", Cat("issuer ", p.issuer));
+  Register& reg = registers_[p.issuer];
+  if (reg.status != RegisterStatus::kAwaited) {
+    return Reject("register.twice", Cat("the register of issuer ", p.issuer, " is settled"));
+  }
+  URNA_RETURN_IF_ERROR(CheckParticipant("issuer", definition_->issuers[p.issuer].key, p, p.issuer,
+                                        issuer_records_[p.issuer], p.signature));
+  if (p.count != reg.count || p.parts_sha256 != PartsHash(reg.parts)) {
+    return Reject("register.hash", "the sealed register is not the register of the parts");
+  }
+  for (size_t s = 0; s < reg.per_style.size(); ++s) {
+    if (reg.per_style[s] != issued_[p.issuer][s]) {
+      return Reject("register.count", Cat("style ", s, ": ", reg.per_style[s],
+                                          " entries, but the last count was ",
+                                          issued_[p.issuer][s]));
+    }
+  }
+  URNA_RETURN_IF_ERROR(CheckEligibility(p.issuer));
+  reg.status = RegisterStatus::kSealed;
+  ++issuer_records_[p.issuer];
+  return absl::OkStatus();
+}
+
+/// Once every register is there: no more ballot keys than credentials that all issuers answered.
+absl::Status State::CheckEligibility(uint32_t sealing_issuer) const {
+  for (size_t i = 0; i < registers_.size(); ++i) {
+    if (i != sealing_issuer && registers_[i].status != RegisterStatus::kSealed) {
+      return absl::OkStatus();
+    }
+  }
+  const uint8_t all = static_cast<uint8_t>((1 << registers_.size()) - 1);
+  std::vector<uint64_t> eligible(definition_->styles.size(), 0);
+  for (size_t slot = 0; slot < roll_.size(); ++slot) {
+    if (answered_[slot] == all) ++eligible[roll_[slot].style];
+  }
+  for (size_t s = 0; s < eligible.size(); ++s) {
+    if (ballots_per_style_[s] > eligible[s]) {
+      return Reject("register.fewer-than-ballots",
+                    Cat("style ", s, ": ", ballots_per_style_[s], " ballot keys, but only ",
+                        eligible[s], " credentials are in all registers"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const RegisterMissing& p, const Input&) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kClosed, RecordKind::kRegisterMissing));
+  if (p.issuer >= registers_.size()) return Reject("issuer.unknown", Cat("issuer ", p.issuer));
+  if (registers_[p.issuer].status != RegisterStatus::kAwaited) {
+    return Reject("register.twice", Cat("the register of issuer ", p.issuer, " is settled"));
+  }
+  if (p.reason.empty()) return Reject("register.reason", "a missing register needs a reason");
+  URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
+  CountSteps(p.approvals);
+  registers_[p.issuer].status = RegisterStatus::kMissing;
+  return absl::OkStatus();
+}
+
+bool State::LastCountDone(uint32_t issuer) const { return last_count_done_.at(issuer); }
+bool State::RegisterSettled(uint32_t issuer) const {
+  return registers_.at(issuer).status != RegisterStatus::kAwaited;
+}
+bool State::RegistersSettled() const {
+  return std::ranges::all_of(
+      registers_, [](const Register& r) { return r.status != RegisterStatus::kAwaited; });
+}
+
+// --- Tally ---------------------------------------------------------------------------------------
+
+absl::Status State::On(const Lot& p, const Input&) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kClosed, RecordKind::kLot));
+  if (lot_.has_value()) return Reject("lot.twice", "the lot was drawn before");
+  if (!shares_.empty()) return Reject("lot.late", "the lot comes after a decryption share");
+  URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
+  CountSteps(p.approvals);
+  lot_ = p.outcome;
+  return absl::OkStatus();
+}
+
+uint64_t State::ContestBallots(uint32_t contest) const {
+  uint64_t ballots = 0;
+  for (size_t s = 0; s < definition_->styles.size(); ++s) {
+    if (std::ranges::binary_search(definition_->styles[s].contests, contest)) {
+      ballots += ballots_per_style_[s];
+    }
+  }
+  return ballots;
+}
+
+bool State::NeedsDecryption(uint32_t contest) const {
+  return ContestBallots(contest) >= std::max<uint64_t>(2, definition_->minimum_ballots);
+}
+
+uint16_t State::LastRevision(const Point& ballot_key) const {
+  const auto it = ballots_.find(ballot_key);
+  return it == ballots_.end() ? 0 : it->second.revision;
+}
+
+bool State::HasShare(uint32_t contest, uint32_t trustee) const {
+  return shares_.contains({contest, trustee});
+}
+
+uint32_t State::ShareCount(uint32_t contest) const {
+  return static_cast<uint32_t>(std::ranges::count_if(
+      shares_, [contest](const auto& share) { return share.first.first == contest; }));
+}
+
+State::DecryptionInput State::DecryptionInputFor(uint32_t contest, uint32_t trustee) const {
+  DecryptionInput input;
+  input.R = {sums_.at(contest).R};
+  const std::vector<Point>& all = public_shares_.at(Index(trustee));
+  input.P.assign(all.begin(), all.begin() + static_cast<ptrdiff_t>(sums_[contest].C.size()));
+  return input;
+}
+
+absl::Status State::On(const DecryptionPart& p, const Input&) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kClosed, RecordKind::kDecryptionPart));
+  if (!RegistersSettled()) {
+    return Reject("decryption.early", "a decryption share before all registers are settled");
+  }
+  if (p.trustee < 1 || p.trustee > confirmed_.size()) {
+    return Reject("trustee.unknown", Cat("trustee ", p.trustee));
+  }
+  if (p.contest >= definition_->contests.size()) {
+    return Reject("decryption.contest-unknown", Cat("contest ", p.contest));
+  }
+  if (p.part != 0 || p.parts != 1) {
+    return Reject("decryption.parts", "a homomorphic contest's share has one part");
+  }
+  if (!NeedsDecryption(p.contest)) {
+    return Reject("decryption.below-minimum",
+                  Cat("contest ", definition_->contests[p.contest].id, " has ",
+                      ContestBallots(p.contest), " ballots and must not be decrypted"));
+  }
+  if (HasShare(p.contest, p.trustee)) {
+    return Reject("decryption.twice", Cat("trustee ", p.trustee, " gave its share of contest ",
+                                          definition_->contests[p.contest].id, " before"));
+  }
+  URNA_RETURN_IF_ERROR(CheckParticipant("trustee", definition_->trustees[Index(p.trustee)].key, p,
+                                        p.trustee, trustee_records_[Index(p.trustee)],
+                                        p.signature));
+  const auto slots = static_cast<uint32_t>(sums_[p.contest].C.size());
+  URNA_ASSIGN_OR_RETURN(crypto::DecryptionShare share, DecodeDecryptionShare(p.data, slots));
+  const DecryptionInput input = DecryptionInputFor(p.contest, p.trustee);
+  const crypto::DecryptionStatement statement{
+      .opening = context_->opening, .closed = *closed_,
+      .contest = definition_->contests[p.contest].id, .trustee = p.trustee, .R = input.R,
+      .P = input.P};
+  URNA_RETURN_IF_ERROR(crypto::VerifyDecryptionShare(statement, share));
+  shares_[{p.contest, p.trustee}] = std::move(share.D[0]);
+  ++trustee_records_[Index(p.trustee)];
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const PaperCounted& p, const Input&) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kClosed, RecordKind::kPaperCounted));
+  if (paper_[p.style].has_value()) {
+    return Reject("paper.twice", Cat("the paper of style ", p.style, " was counted before"));
+  }
+  const uint64_t free =
+      roll_per_style_[p.style] - std::min(roll_per_style_[p.style], ballots_per_style_[p.style]);
+  if (p.cards > free) {
+    return Reject("paper.exceeds-roll",
+                  Cat(p.cards, " cards, but only ", free, " on the roll have not voted online"));
+  }
+  for (size_t c = 0; c < p.votes.size(); ++c) {
+    const Contest& contest = definition_->contests[definition_->styles[p.style].contests[c]];
+    for (const uint64_t votes : p.votes[c]) {
+      if (votes > p.cards * crypto::LargestValue(contest.rule)) {
+        return Reject("paper.exceeds-cards",
+                      Cat("contest ", contest.id, ": more votes than cards allow"));
+      }
+    }
+  }
+  URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
+  CountSteps(p.approvals);
+  paper_[p.style] = p;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Result> State::ComputeResult() const {
+  if (phase_ != Phase::kClosed && phase_ != Phase::kCertified) {
+    return Reject("tally.incomplete", Cat("the poll is ", PhaseName(phase_)));
+  }
+  if (!RegistersSettled()) return Reject("tally.incomplete", "a register is missing");
+  const Definition& d = *definition_;
+  Result result;
+  result.entitled = roll_.size();
+  result.ballots = ballots_.size();
+  result.registers_complete = std::ranges::all_of(
+      registers_, [](const Register& r) { return r.status == RegisterStatus::kSealed; });
+  for (const auto& paper : paper_) {
+    if (paper.has_value()) result.paper_cards += paper->cards;
+  }
+  for (uint32_t c = 0; c < d.contests.size(); ++c) {
+    ContestResult contest;
+    const size_t options = d.contests[c].options.size();
+    contest.online.assign(options, 0);
+    contest.paper.assign(options, 0);
+    for (size_t s = 0; s < d.styles.size(); ++s) {
+      const auto it = std::ranges::lower_bound(d.styles[s].contests, c);
+      if (it == d.styles[s].contests.end() || *it != c) continue;
+      contest.entitled += roll_per_style_[s];
+      if (!paper_[s].has_value()) continue;
+      contest.paper_cards += paper_[s]->cards;
+      const auto& votes =
+          paper_[s]->votes[static_cast<size_t>(it - d.styles[s].contests.begin())];
+      for (size_t o = 0; o < options; ++o) contest.paper[o] += votes[o];
+    }
+    contest.ballots = ContestBallots(c);
+    if (NeedsDecryption(c)) {
+      std::vector<uint32_t> trustees;
+      std::vector<std::vector<Point>> decrypted;
+      for (const auto& [key, D] : shares_) {
+        if (key.first != c || trustees.size() == d.trustees_needed) continue;
+        trustees.push_back(key.second);
+        decrypted.push_back(D);
+      }
+      if (trustees.size() < d.trustees_needed) {
+        return Reject("tally.incomplete",
+                      Cat("contest ", d.contests[c].id, " has ", trustees.size(), " of ",
+                          d.trustees_needed, " decryption shares"));
+      }
+      const uint64_t bound = contest.ballots * crypto::LargestValue(d.contests[c].rule);
+      const std::vector<Point> values =
+          crypto::CombineDecryption(sums_[c].C, trustees, decrypted);
+      for (size_t o = 0; o < options; ++o) {
+        URNA_ASSIGN_OR_RETURN(contest.online[o], crypto::DiscreteLogVartime(values[o], bound));
+      }
+    } else {
+      contest.withheld = contest.ballots > 0;
+    }
+    if (!contest.withheld) {
+      std::vector<uint64_t> votes = contest.online;
+      for (size_t o = 0; o < options; ++o) votes[o] += contest.paper[o];
+      URNA_ASSIGN_OR_RETURN(
+          contest.outcome,
+          counting::CountContest(d.contests[c], d.quorum, contest.entitled,
+                                 contest.ballots + contest.paper_cards, votes));
+    }
+    result.contests.push_back(std::move(contest));
+  }
+  return result;
+}
+
+absl::Status State::On(const Certified& p, const Input&) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kClosed, RecordKind::kCertified));
+  URNA_ASSIGN_OR_RETURN(const Result result, ComputeResult());
+  if (EncodeCertificate(result) != p.body) {
+    return Reject("certificate.differs",
+                  "the certified result is not the one that follows from the ledger");
+  }
+  URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
+  CountSteps(p.approvals);
+  phase_ = Phase::kCertified;
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const Cancelled& p, const Input&) {
+  if (definition_ == nullptr || phase_ == Phase::kCertified || phase_ == Phase::kCancelled) {
+    return Reject("record.out-of-order",
+                  Cat("'cancelled' while the poll is ", PhaseName(phase_)));
+  }
+  if (p.reason.empty()) return Reject("cancellation.reason", "cancelling needs a reason");
+  URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
+  CountSteps(p.approvals);
+  reason_ = p.reason;
+  phase_ = Phase::kCancelled;
+  return absl::OkStatus();
+}
+
+}  // namespace urna::poll

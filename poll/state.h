@@ -1,0 +1,306 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "crypto/ballot.h"
+#include "ledger/merkle.h"
+#include "poll/counting/referendum.h"
+#include "poll/definition.h"
+#include "poll/payload.h"
+
+namespace urna::poll {
+
+/// What opening fixes and ballots, tokens and registers are checked against.
+struct PollContext {
+  std::shared_ptr<const Definition> definition;
+  Hash32 poll{};
+  Hash32 opening{};
+  std::vector<Point> keys;                      ///< K_1 .. K_W
+  std::vector<crypto::BallotContext> styles;    ///< by style; issuers' TokenInfo inside
+};
+
+struct RawPayload {
+  uint8_t kind;
+  std::string_view bytes;
+};
+
+/// A payload that was decoded and, for ballots and register parts, whose proofs hold. Only the
+/// functions below make one, so that nothing unchecked reaches the state.
+class CheckedPayload {
+ public:
+  const Payload& payload() const { return payload_; }
+  RecordKind kind() const { return KindOf(payload_); }
+  /// SHA-256 of the encoded payload.
+  const Hash32& hash() const { return hash_; }
+
+ private:
+  friend std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(
+      const Definition*, const PollContext*, std::span<const RawPayload>);
+  friend absl::StatusOr<CheckedPayload> DecodeStored(const Definition*, const PollContext*,
+                                                     const RawPayload&);
+  friend class State;
+  CheckedPayload(Payload payload, std::optional<crypto::Ballot> ballot, const Hash32& hash)
+      : payload_(std::move(payload)), ballot_(std::move(ballot)), hash_(hash) {}
+
+  Payload payload_;
+  std::optional<crypto::Ballot> ballot_;  // kBallotCast only
+  Hash32 hash_;
+};
+
+/// Decodes payloads and checks what does not depend on the state's course: ballot proofs, tokens,
+/// register entries. Expensive, pure, safe from any thread. out[i] is the verdict on payloads[i],
+/// the same as if it were checked alone. `definition` and `context` may be null before they exist.
+std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(const Definition* definition,
+                                                          const PollContext* context,
+                                                          std::span<const RawPayload> payloads);
+
+/// For the server's own restart: decodes a record that it had checked before it stored it, under
+/// the hash chain that its store has just verified. Never for bytes that came from elsewhere.
+absl::StatusOr<CheckedPayload> DecodeStored(const Definition* definition,
+                                            const PollContext* context, const RawPayload& payload);
+
+enum class Phase {
+  kEmpty,       ///< no record yet
+  kDefining,    ///< definition parts missing
+  kRoll,        ///< roll parts, roll sealed
+  kIssuers,     ///< issuers join
+  kJoining,     ///< trustees join
+  kDealing,     ///< trustees deal
+  kConfirming,  ///< trustees confirm
+  kReady,       ///< may be opened
+  kOpen,
+  kPaused,
+  kEnded,       ///< last issuance counts, then closing
+  kClosed,      ///< registers, decryption, paper, certificate
+  kCertified,
+  kFailed,      ///< a complaint ended the key ceremony: only cancelling is left
+  kCancelled,
+};
+std::string PhaseName(Phase phase);
+
+struct ContestResult {
+  uint64_t entitled = 0;
+  uint64_t ballots = 0;      ///< counted online ballots that carry this contest
+  uint64_t paper_cards = 0;
+  bool withheld = false;     ///< fewer ballots than the minimum: not decrypted
+  std::vector<uint64_t> online;  ///< per option
+  std::vector<uint64_t> paper;   ///< per option
+  counting::ContestOutcome outcome;
+};
+struct Result {
+  uint64_t entitled = 0;
+  uint64_t ballots = 0;
+  uint64_t paper_cards = 0;
+  bool registers_complete = false;
+  std::vector<ContestResult> contests;
+};
+/// The one body that a `certified` record may carry. docs/protocol.md, "Certificate".
+std::string EncodeCertificate(const Result& result);
+
+/// A poll as a fold over its records. docs/protocol.md section 3. No clock, randomness, threads or
+/// input/output but `read_record`. Copyable: a copy is how a group of records is tried as a whole.
+class State {
+ public:
+  /// Reads the encoded record `index` of this ledger, all of whose records were applied before:
+  /// when someone votes again, the replaced ballot leaves the sums.
+  using ReadRecord = std::function<absl::StatusOr<std::string>(uint64_t index)>;
+  explicit State(ReadRecord read_record);
+
+  /// Applies the next record: `leaf` its hash, `time` its time. On a rejection nothing changes.
+  absl::Status Apply(const CheckedPayload& payload, uint64_t time, const Hash32& leaf);
+  /// Takes a rejected record of a faulty ledger into size and root, so that the rest can be
+  /// reported on.
+  void Skip(const Hash32& leaf);
+
+  // --- The ledger so far ---
+  uint64_t size() const { return tree_.size(); }
+  Hash32 root() const { return tree_.Root(); }
+  const Hash32& last_leaf() const { return last_leaf_; }
+  Phase phase() const { return phase_; }
+  /// Leaf of record 0; zeros when empty.
+  const Hash32& poll() const { return poll_; }
+  /// Null until the last definition part.
+  const std::shared_ptr<const Definition>& definition() const { return definition_; }
+  const std::string& definition_json() const { return definition_json_; }
+  /// Null until opened.
+  const std::shared_ptr<const PollContext>& context() const { return context_; }
+  const std::optional<Hash32>& closed() const { return closed_; }
+  /// Why the ceremony failed or the poll was cancelled or paused; "" otherwise.
+  const std::string& reason() const { return reason_; }
+
+  // --- Signing the next step ---
+  /// Where the step `kind` by official `official` stands if it is the next record(s).
+  StepPlace PlaceFor(RecordKind kind, uint32_t official) const;
+  /// Records of this participant so far: the counter of its next signature.
+  uint64_t IssuerCounter(uint32_t issuer) const;
+  uint64_t TrusteeCounter(uint32_t trustee) const;
+
+  // --- Roll and issuing ---
+  uint64_t entitled() const { return roll_.size(); }
+  const std::vector<RollEntry>& roll() const { return roll_; }
+  /// Style of a credential that may be given a token now: on the roll and not replaced.
+  std::optional<uint16_t> StyleOf(const Point& credential) const;
+  /// The credential that `credential` replaced, if any.
+  std::optional<Point> ReplacedBy(const Point& credential) const;
+  const std::vector<std::optional<Point>>& issuer_keys() const { return issuer_keys_; }
+  bool LastCountDone(uint32_t issuer) const;
+  bool RegisterSettled(uint32_t issuer) const;
+  bool RegistersSettled() const;
+
+  // --- Ceremony ---
+  const std::vector<std::optional<TrusteeJoined>>& joined() const { return joined_; }
+  const std::vector<std::optional<Dealt>>& dealt() const { return dealt_; }
+  const std::vector<bool>& confirmed() const { return confirmed_; }
+
+  // --- Voting ---
+  uint64_t end() const { return end_; }  ///< the end in force
+  uint64_t ballot_records() const { return ballot_records_; }
+  uint64_t distinct_ballots() const { return ballots_.size(); }
+  /// Last recorded revision of a ballot key; 0 if none.
+  uint16_t LastRevision(const Point& ballot_key) const;
+
+  // --- Tally ---
+  /// Counted ballots of a contest.
+  uint64_t ContestBallots(uint32_t contest) const;
+  /// Whether the contest is decrypted: not withheld and not without any ballot.
+  bool NeedsDecryption(uint32_t contest) const;
+  /// The sum of the counted ballots' ciphertexts.
+  const crypto::Ciphertext& Aggregate(uint32_t contest) const { return sums_[contest]; }
+  bool HasShare(uint32_t contest, uint32_t trustee) const;
+  uint32_t ShareCount(uint32_t contest) const;
+  /// What trustee `trustee` (from 1) proves for `contest`; views into the state.
+  struct DecryptionInput {
+    std::vector<Point> R;
+    std::vector<Point> P;
+  };
+  DecryptionInput DecryptionInputFor(uint32_t contest, uint32_t trustee) const;
+  /// Recomputes the result from shares, paper and roll.
+  /// Errors: Reject("tally.incomplete") with what is missing, Reject("tally.out-of-bound").
+  absl::StatusOr<Result> ComputeResult() const;
+
+ private:
+  struct BallotEntry {
+    uint64_t index;
+    Hash32 payload_hash;
+    uint16_t style;
+    uint16_t revision;
+  };
+  enum class RegisterStatus : uint8_t { kAwaited, kSealed, kMissing };
+  struct Register {
+    RegisterStatus status = RegisterStatus::kAwaited;
+    std::vector<Hash32> parts;
+    bool last_part_full = true;
+    uint64_t count = 0;
+    std::vector<uint64_t> per_style;
+    std::optional<Point> last_credential;
+  };
+  struct Replacement {
+    size_t slot;
+    Point old_credential;
+  };
+
+  absl::Status Require(Phase phase, RecordKind kind) const;
+  absl::Status CheckApprovals(RecordKind kind, const Approvals& approvals, std::string_view body,
+                              uint64_t size, const Hash32& root) const;
+  absl::Status CheckStep(const Payload& payload, const Approvals& approvals) const;
+  absl::Status CheckParticipant(std::string_view role, const crypto::Ed25519Public& key,
+                                const Payload& payload, uint64_t index, uint64_t counter,
+                                const crypto::Ed25519Signature& signature) const;
+  void CountSteps(const Approvals& approvals);
+  absl::Status TakeCeremonyEnd();
+  void AddBallot(const crypto::Ballot& ballot, uint16_t style, bool add);
+  absl::StatusOr<size_t> RollSlot(const Point& credential) const;
+  absl::Status CheckEligibility(uint32_t sealing_issuer) const;
+
+  struct Input {
+    const CheckedPayload& checked;
+    uint64_t time;
+    const Hash32& leaf;
+  };
+  absl::Status On(const Defined& p, const Input& in);
+  absl::Status On(const DefinitionPart& p, const Input& in);
+  absl::Status On(const RollPart& p, const Input& in);
+  absl::Status On(const RollSealed& p, const Input& in);
+  absl::Status On(const IssuerJoined& p, const Input& in);
+  absl::Status On(const TrusteeJoined& p, const Input& in);
+  absl::Status On(const Dealt& p, const Input& in);
+  absl::Status On(const Confirmed& p, const Input& in);
+  absl::Status On(const Complained& p, const Input& in);
+  absl::Status On(const Opened& p, const Input& in);
+  absl::Status On(const BallotCast& p, const Input& in);
+  absl::Status On(const IssuanceCounted& p, const Input& in);
+  absl::Status On(const Paused& p, const Input& in);
+  absl::Status On(const Resumed& p, const Input& in);
+  absl::Status On(const Extended& p, const Input& in);
+  absl::Status On(const CredentialReplaced& p, const Input& in);
+  absl::Status On(const Ended& p, const Input& in);
+  absl::Status On(const Closed& p, const Input& in);
+  absl::Status On(const RegisterPart& p, const Input& in);
+  absl::Status On(const RegisterSealed& p, const Input& in);
+  absl::Status On(const RegisterMissing& p, const Input& in);
+  absl::Status On(const Lot& p, const Input& in);
+  absl::Status On(const DecryptionPart& p, const Input& in);
+  absl::Status On(const PaperCounted& p, const Input& in);
+  absl::Status On(const Certified& p, const Input& in);
+  absl::Status On(const Cancelled& p, const Input& in);
+
+  ReadRecord read_record_;
+  ledger::Frontier tree_;
+  Hash32 last_leaf_{};
+  Hash32 poll_{};
+  Phase phase_ = Phase::kEmpty;
+  std::string reason_;
+
+  Defined defined_;
+  std::string definition_json_;
+  bool definition_part_full_ = true;
+  std::shared_ptr<const Definition> definition_;
+  std::vector<uint64_t> official_steps_;
+
+  // Where the roll begins: what its officials signed.
+  uint64_t roll_start_size_ = 0;
+  Hash32 roll_start_root_{};
+  std::vector<Hash32> roll_parts_;
+  bool roll_part_full_ = true;
+  std::vector<RollEntry> roll_;               // ascending by credential; 34 bytes an entry
+  std::vector<uint64_t> roll_per_style_;
+  absl::flat_hash_map<Point, Replacement> replacements_;  // new credential -> its roll slot
+  absl::flat_hash_map<Point, Point> replaced_;            // old credential -> new
+
+  std::vector<std::optional<Point>> issuer_keys_;
+  std::vector<uint64_t> issuer_records_;
+  std::vector<std::optional<TrusteeJoined>> joined_;
+  std::vector<std::optional<Dealt>> dealt_;
+  std::vector<bool> confirmed_;
+  std::vector<uint64_t> trustee_records_;
+  std::vector<std::vector<Point>> public_shares_;  // P_(i,w): by trustee - 1, then w
+  std::shared_ptr<const PollContext> context_;
+
+  uint64_t end_ = 0;
+  absl::flat_hash_map<Point, BallotEntry> ballots_;  // by ballot key
+  uint64_t ballot_records_ = 0;
+  std::vector<uint64_t> ballots_per_style_;
+  std::vector<crypto::Ciphertext> sums_;  // by contest
+  std::vector<std::vector<uint64_t>> issued_;  // by issuer, style
+  std::vector<bool> last_count_done_;
+
+  std::optional<Hash32> closed_;
+  std::vector<Register> registers_;
+  std::vector<uint8_t> answered_;  // by roll slot: bit i set if issuer i's register holds it
+  std::optional<std::string> lot_;
+  std::map<std::pair<uint32_t, uint32_t>, std::vector<Point>> shares_;  // (contest, trustee) -> D
+  std::vector<std::optional<PaperCounted>> paper_;  // by style
+};
+
+}  // namespace urna::poll
