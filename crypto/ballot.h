@@ -46,9 +46,12 @@ using Rule = std::variant<Choose, Score, Points, Picks>;
 uint32_t SlotCount(const Rule& rule);
 /// Largest value that a slot of a valid ballot holds.
 uint32_t LargestValue(const Rule& rule);
-/// Errors: Reject("rule.invalid") with the reason (lo > hi, k > 5, n = 0, ...).
+/// Limits every rule to what could fit a ballot: at most 1024 slots, and degree at most 2048.
+/// The functions below presume it. Errors: Reject("rule.invalid") with the reason (lo > hi, k > 5,
+/// n = 0, ...).
 absl::Status CheckRule(const Rule& rule);
-/// True iff the slot values obey the rule: what the proof proves.
+/// True iff the slot values obey the rule. The proof proves the same, except for picks: there it
+/// proves the digits' range only, while this also asks for options 0..n, none but 0 repeated.
 bool Obeys(const Rule& rule, std::span<const uint32_t> values);
 
 /// One polynomial constraint on the slots of one contest.
@@ -120,6 +123,7 @@ class PreparedBallot {
  public:
   /// Encrypts `votes` (slot values per contest). Fresh randomness every time.
   /// Errors: Reject("ballot.votes-invalid") if a contest's values do not obey its rule.
+  /// FailedPrecondition if the context has fewer keys than a contest has slots.
   static absl::StatusOr<PreparedBallot> Encrypt(const BallotContext& context,
                                                 std::vector<std::vector<uint32_t>> votes);
 
@@ -141,13 +145,17 @@ class PreparedBallot {
  private:
   friend class BallotAttacks;  // tests/: makes proofs of false statements
   PreparedBallot() = default;
-  std::vector<std::vector<uint32_t>> votes_;
+  static PreparedBallot EncryptUnchecked(const BallotContext& context,
+                                         std::vector<std::vector<SecretScalar>> votes);
+
+  std::vector<std::vector<SecretScalar>> votes_;
   std::vector<SecretScalar> r_;
   std::vector<Ciphertext> contests_;
   Hash32 fingerprint_;
 };
 
-/// Recomputes the ciphertexts of an opened ballot and its fingerprint.
+/// Recomputes the ciphertexts of an opened ballot and its fingerprint. An opening of another shape
+/// gives the zero hash, which is no ballot's fingerprint.
 Hash32 OpenedFingerprint(const Hash32& opening, const BallotShape& shape,
                          std::span<const Point> keys, const PreparedBallot::Opening& opened);
 
@@ -165,7 +173,9 @@ struct BallotToCheck {
   const Ballot* ballot;
 };
 /// Tokens and proof of each ballot; out[i] is the verdict on in[i], the same as if it were checked
-/// alone. Errors: Reject("token.invalid"), Reject("ballot.proof-invalid").
+/// alone. Errors: Reject("token.invalid"), Reject("ballot.proof-invalid"); for a ballot that
+/// DecodeBallot would not return, Reject("ballot.malformed"); FailedPrecondition for a context
+/// with too few keys or issuers.
 std::vector<absl::Status> CheckBallots(std::span<const BallotToCheck> ballots);
 
 /// The transcript up to challenge y, shared by prover and verifier: everything a ballot says but

@@ -152,9 +152,8 @@ absl::StatusOr<uint64_t> DiscreteLogVartime(const Point& point, uint64_t bound) 
   Point rest = point;
   for (uint64_t i = 0; i <= bound / table_size; ++i) {
     if (const auto found = baby_steps.find(rest); found != baby_steps.end()) {
-      const uint64_t value = i * table_size + found->second;
-      if (value <= bound) return value;
-      break;
+      if (found->second > bound - i * table_size) break;
+      return i * table_size + found->second;
     }
     rest = rest - giant_step;
   }

@@ -30,4 +30,8 @@ bool VerifyEd25519(const Ed25519Public& key, std::string_view message,
                                      key.data()) == 0;
 }
 
+bool IsEd25519PublicKey(const Ed25519Public& key) {
+  return crypto_core_ed25519_is_valid_point(key.data()) == 1;
+}
+
 }  // namespace urna::crypto

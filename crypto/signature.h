@@ -34,4 +34,8 @@ class Ed25519Key {
 bool VerifyEd25519(const Ed25519Public& key, std::string_view message,
                    const Ed25519Signature& signature);
 
+/// True iff `key` is the canonical encoding of a point of the prime-order subgroup, the identity
+/// excluded: nobody can make one signature that fits many messages under it.
+bool IsEd25519PublicKey(const Ed25519Public& key);
+
 }  // namespace urna::crypto

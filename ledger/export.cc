@@ -49,7 +49,6 @@ class Descriptor {
     return *this;
   }
   int get() const { return fd_; }
-  int Release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_;

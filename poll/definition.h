@@ -119,8 +119,13 @@ struct Definition {
 /// "contests[1].options[0].id".
 absl::StatusOr<Definition> ParseDefinition(std::string_view json);
 
-/// A commented start for `kind` ("referendum", "survey", "consultation"): JSON with every field and
-/// a text beside it that explains each. Errors: NotFound with the known kinds.
+/// A commented start for `kind` ("referendum", "survey", "consultation"): JSON with every field,
+/// and lines beginning with // that explain them. It parses once its comments are stripped and its
+/// placeholders, "PUT-...-HERE", are filled in. Errors: NotFound with the known kinds.
 absl::StatusOr<std::string> DefinitionTemplate(std::string_view kind);
+
+/// Empties every line whose first characters other than blanks are //. Lines keep their numbers.
+/// A poll's definition has no comments: clients strip them before anybody approves the text.
+std::string StripTemplateComments(std::string_view text);
 
 }  // namespace urna::poll

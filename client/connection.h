@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "proto/urna.grpc.pb.h"
+
+namespace urna::client {
+
+namespace v1 = ::urna::v1;
+
+
+/// How to reach a server.
+struct ServerOptions {
+  std::string target;          ///< "host:port"
+  std::string certificate;     ///< PEM file of the server's certificate or its authority; "" = system's
+  bool plaintext = false;      ///< no TLS; refused unless the target is a loopback address
+};
+
+/// One gRPC channel. A resident's client opens one for issuing and another for casting, so that the
+/// server cannot match the two by connection.
+class Connection {
+ public:
+  /// Errors: InvalidArgument (plaintext to another machine), NotFound (certificate file).
+  /// Does not wait for the server.
+  static absl::StatusOr<std::unique_ptr<Connection>> Open(const ServerOptions& options);
+
+  v1::Issuing::Stub& issuing() { return *issuing_; }
+  v1::Casting::Stub& casting() { return *casting_; }
+  v1::Officials::Stub& officials() { return *officials_; }
+  v1::Trustees::Stub& trustees() { return *trustees_; }
+  v1::Reading::Stub& reading() { return *reading_; }
+
+ private:
+  Connection() = default;
+  std::unique_ptr<v1::Issuing::Stub> issuing_;
+  std::unique_ptr<v1::Casting::Stub> casting_;
+  std::unique_ptr<v1::Officials::Stub> officials_;
+  std::unique_ptr<v1::Trustees::Stub> trustees_;
+  std::unique_ptr<v1::Reading::Stub> reading_;
+};
+
+/// The status of a finished call, with the server's reject id restored (base::RejectId).
+absl::Status FromGrpc(const grpc::Status& status, const grpc::ClientContext& context);
+
+}  // namespace urna::client

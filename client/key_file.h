@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "crypto/secret.h"
+#include "crypto/signature.h"
+
+namespace urna::client {
+
+/// Keys and wallets on disk: JSON with "format": "urna-key/1", "purpose" ("official", "trustee",
+/// "wallet", ...), "public" (readable without the passphrase), Argon2id parameters and a secretbox.
+/// Mode 0600.
+
+/// Writes or replaces the file atomically. `overwrite` false: AlreadyExists if it is there.
+absl::Status WriteKeyFile(const std::string& path, std::string_view purpose,
+                          std::string_view public_part, const crypto::SecretText& secret,
+                          const crypto::SecretText& passphrase, bool overwrite);
+
+struct OpenedKeyFile {
+  std::string public_part;
+  crypto::SecretText secret;
+};
+/// Errors: NotFound, InvalidArgument (not such a file, another purpose, damaged), PermissionDenied
+/// (wrong passphrase).
+absl::StatusOr<OpenedKeyFile> ReadKeyFile(const std::string& path, std::string_view purpose,
+                                          const crypto::SecretText& passphrase);
+/// The public part alone; needs no passphrase.
+absl::StatusOr<std::string> ReadKeyFilePublic(const std::string& path, std::string_view purpose);
+
+/// Where a passphrase comes from: a file (its first line), the variable URNA_PASSPHRASE, or the
+/// terminal (asked without echo; twice when `confirm`).
+struct PassphraseOptions {
+  std::string file;
+};
+absl::StatusOr<crypto::SecretText> GetPassphrase(const PassphraseOptions& options,
+                                                 std::string_view what, bool confirm);
+
+/// An Ed25519 identity of an official or trustee in such a file.
+absl::StatusOr<crypto::Ed25519Key> ReadIdentity(const std::string& path, std::string_view purpose,
+                                                const crypto::SecretText& passphrase);
+
+}  // namespace urna::client
