@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -11,20 +12,19 @@ namespace urna::client {
 
 namespace v1 = ::urna::v1;
 
-
 /// How to reach a server.
 struct ServerOptions {
-  std::string target;          ///< "host:port"
-  std::string certificate;     ///< PEM file of the server's certificate or its authority; "" = system's
-  bool plaintext = false;      ///< no TLS; refused unless the target is a loopback address
+  std::string target;       ///< "host:port"
+  std::string certificate;  ///< PEM file of the server's certificate or its authority; "" = system's
+  bool plaintext = false;   ///< no TLS; refused unless the target is a loopback address
 };
 
-/// One gRPC channel. A resident's client opens one for issuing and another for casting, so that the
-/// server cannot match the two by connection.
+/// One gRPC channel with sockets of its own. A resident's client opens one for issuing and another
+/// for casting, so that the server cannot match the two by connection.
 class Connection {
  public:
-  /// Errors: InvalidArgument (plaintext to another machine), NotFound (certificate file).
-  /// Does not wait for the server.
+  /// Errors: InvalidArgument (not "host:port", plaintext to another machine), NotFound (certificate
+  /// file). Does not wait for the server.
   static absl::StatusOr<std::unique_ptr<Connection>> Open(const ServerOptions& options);
 
   v1::Issuing::Stub& issuing() { return *issuing_; }
@@ -42,7 +42,25 @@ class Connection {
   std::unique_ptr<v1::Reading::Stub> reading_;
 };
 
-/// The status of a finished call, with the server's reject id restored (base::RejectId).
+/// The status of a finished call, with the server's reject id restored (base::RejectId). When the
+/// server was not reached at all, the message names it and what to look at.
 absl::Status FromGrpc(const grpc::Status& status, const grpc::ClientContext& context);
+
+/// No call hangs for ever: two minutes from now, room for a server that checks a whole step.
+void SetDeadline(grpc::ClientContext& context);
+
+/// One call that is not a stream: Call(connection.reading(), &v1::Reading::Stub::Status, request).
+template <typename Stub, typename Request, typename Response>
+absl::StatusOr<Response> Call(Stub& stub,
+                              grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                           Response*),
+                              const Request& request) {
+  grpc::ClientContext context;
+  SetDeadline(context);
+  Response response;
+  const absl::Status status = FromGrpc((stub.*method)(&context, request, &response), context);
+  if (!status.ok()) return status;
+  return response;
+}
 
 }  // namespace urna::client

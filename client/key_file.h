@@ -12,9 +12,11 @@ namespace urna::client {
 
 /// Keys and wallets on disk: JSON with "format": "urna-key/1", "purpose" ("official", "trustee",
 /// "wallet", ...), "public" (readable without the passphrase), Argon2id parameters and a secretbox.
-/// Mode 0600.
+/// Purpose and public part are sealed in the box as well, so that nobody can exchange them. Mode
+/// 0600.
 
 /// Writes or replaces the file atomically. `overwrite` false: AlreadyExists if it is there.
+/// `public_part` is UTF-8. Errors: also ResourceExhausted (no memory for Argon2id), Unavailable.
 absl::Status WriteKeyFile(const std::string& path, std::string_view purpose,
                           std::string_view public_part, const crypto::SecretText& secret,
                           const crypto::SecretText& passphrase, bool overwrite);
@@ -27,7 +29,7 @@ struct OpenedKeyFile {
 /// (wrong passphrase).
 absl::StatusOr<OpenedKeyFile> ReadKeyFile(const std::string& path, std::string_view purpose,
                                           const crypto::SecretText& passphrase);
-/// The public part alone; needs no passphrase.
+/// The public part alone; needs no passphrase, and nothing vouches for it.
 absl::StatusOr<std::string> ReadKeyFilePublic(const std::string& path, std::string_view purpose);
 
 /// Where a passphrase comes from: a file (its first line), the variable URNA_PASSPHRASE, or the
@@ -35,9 +37,14 @@ absl::StatusOr<std::string> ReadKeyFilePublic(const std::string& path, std::stri
 struct PassphraseOptions {
   std::string file;
 };
+/// `what` is asked for: "passphrase of official.key". Errors: InvalidArgument (empty, or typed
+/// differently the second time), FailedPrecondition (nowhere to take it from), those of ReadFile.
 absl::StatusOr<crypto::SecretText> GetPassphrase(const PassphraseOptions& options,
                                                  std::string_view what, bool confirm);
 
+/// Writes `key` as the identity of an official or trustee; never over an existing file.
+absl::Status WriteIdentity(const std::string& path, std::string_view purpose,
+                           const crypto::Ed25519Key& key, const crypto::SecretText& passphrase);
 /// An Ed25519 identity of an official or trustee in such a file.
 absl::StatusOr<crypto::Ed25519Key> ReadIdentity(const std::string& path, std::string_view purpose,
                                                 const crypto::SecretText& passphrase);

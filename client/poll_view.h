@@ -1,9 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -18,35 +19,59 @@ using crypto::Hash32;
 /// Parses 64 hexadecimal digits. Errors: InvalidArgument naming what is wrong.
 absl::StatusOr<Hash32> ParsePollId(std::string_view text);
 
+/// Told now and then how far a long work is: what is done ("fetched", "checked") and how many of
+/// how many records.
+using Progress = std::function<void(std::string_view what, uint64_t done, uint64_t total)>;
+
 /// A poll as this client verified it itself: every record replayed and checked, the checkpoint's
 /// signature, size and root compared, record 0 equal to the poll id. Nothing the server says is
 /// believed.
 class PollView {
  public:
-  /// Records up to and including `opened`, which is all a voter needs. Held in memory.
-  /// Errors: FailedPrecondition if not opened yet; the first fault of the ledger; network failures.
+  /// Records up to the end of the definition. Errors as FetchUntilOpened.
+  static absl::StatusOr<std::unique_ptr<PollView>> FetchDefinition(Connection& connection,
+                                                                   const Hash32& poll);
+  /// Records up to and including `opened`, which is all a voter needs. If more is published, the
+  /// root of these records is not the checkpoint's; the officials who opened the poll signed it.
+  /// Errors: FailedPrecondition if not opened yet; Reject("ledger.poll-id"), Reject("ledger.root"),
+  /// Reject("ledger.incomplete"), those of OpenCheckpoint; the first fault of the ledger, with its
+  /// record; network failures.
   static absl::StatusOr<std::unique_ptr<PollView>> FetchUntilOpened(Connection& connection,
                                                                     const Hash32& poll);
   /// The whole published ledger, through a folder that is kept (made or brought up to date, see
-  /// FetchLedger). Checks proofs on all cores.
-  static absl::StatusOr<std::unique_ptr<PollView>> FetchAll(Connection& connection,
-                                                            const Hash32& poll,
-                                                            const std::string& folder);
+  /// FetchLedger), or through a temporary one if `folder` is "". Checks proofs on all cores.
+  static absl::StatusOr<std::unique_ptr<PollView>> FetchAll(
+      Connection& connection, const Hash32& poll, const std::string& folder,
+      const Progress& progress = [](std::string_view, uint64_t, uint64_t) {});
 
   const poll::State& state() const { return *state_; }
+  /// What the ballot box signed when this was fetched; at least as large as the state.
+  const ledger::Checkpoint& checkpoint() const { return checkpoint_; }
 
  private:
-  PollView() = default;
-  std::vector<std::string> records_;  // FetchUntilOpened
+  PollView(poll::State state, ledger::Checkpoint checkpoint)
+      : state_(std::make_unique<poll::State>(std::move(state))),
+        checkpoint_(std::move(checkpoint)) {}
+  static absl::StatusOr<std::unique_ptr<PollView>> FetchStart(
+      Connection& connection, const Hash32& poll,
+      const std::function<bool(const poll::State&)>& enough);
+
   std::unique_ptr<poll::State> state_;
+  ledger::Checkpoint checkpoint_;
 };
 
-/// Makes `folder` an export (ledger/export.h) of the published ledger. If the folder holds an older
-/// export of the same poll, checks that it is a prefix of the new one before replacing it.
-/// `progress(done, total)` is called now and then. Returns the checkpoint.
-absl::StatusOr<ledger::Checkpoint> FetchLedger(
-    Connection& connection, const Hash32& poll, const std::string& folder,
-    const std::function<void(uint64_t, uint64_t)>& progress);
+/// Makes `folder` an export (ledger/export.h) of the published ledger: checks the poll id, the
+/// chain, the root and the checkpoint's signature by the key of the ledger's definition, but no
+/// proofs. If the folder holds an older export of the same poll, only what is new is fetched, and
+/// the old one must be a prefix of the new one. The folder is exchanged as a whole at the end;
+/// whatever fails leaves it as it was. Returns the checkpoint.
+/// Errors: Reject("ledger.forked") naming both checkpoints if the old export is not a prefix;
+/// Reject("ledger.chain-broken"), Reject("ledger.poll-id"), Reject("ledger.root"),
+/// Reject("ledger.incomplete"), those of OpenCheckpoint and of ExportReader; FailedPrecondition if
+/// the folder holds something else; network and file failures.
+absl::StatusOr<ledger::Checkpoint> FetchLedger(Connection& connection, const Hash32& poll,
+                                               const std::string& folder,
+                                               const Progress& progress);
 
 /// ParallelFor of poll::Replay on `threads` threads (0 = all cores).
 std::function<void(size_t, const std::function<void(size_t)>&)> OnThreads(unsigned threads);

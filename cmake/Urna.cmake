@@ -9,7 +9,7 @@ find_package(nlohmann_json 3.11 REQUIRED)
 find_package(Protobuf 3.21 REQUIRED)
 find_package(gRPC REQUIRED)
 find_package(RocksDB 7.8 REQUIRED)
-find_package(CLI11 2.3 REQUIRED)
+find_package(CLI11 2.1 REQUIRED)
 
 add_library(urna_flags INTERFACE)
 target_include_directories(urna_flags INTERFACE ${CMAKE_SOURCE_DIR})

@@ -67,7 +67,7 @@ void AddSum(uint32_t slots, uint32_t lo, uint32_t hi, std::vector<Constraint>& o
                  .roots = Range(lo, hi)});
 }
 
-uint64_t Power(uint64_t base, uint32_t exponent) {
+uint64_t IntegerPower(uint64_t base, uint32_t exponent) {
   uint64_t power = 1;
   for (uint32_t i = 0; i < exponent; ++i) power *= base;
   return power;
@@ -196,7 +196,7 @@ std::vector<Constraint> Constraints(const Rule& rule) {
                           AddSlots(r.n, r.k, out);
                           for (uint32_t e = 1; e <= (r.k == 5 ? 3u : 2u); ++e) {
                             uint64_t value = 0;
-                            for (uint32_t v = 1; v <= r.k; ++v) value += Power(v, e);
+                            for (uint32_t v = 1; v <= r.k; ++v) value += IntegerPower(v, e);
                             out.push_back({.kind = Constraint::Kind::kPowerSum,
                                            .slots = AllSlots(r.n),
                                            .roots = {},

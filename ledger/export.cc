@@ -32,8 +32,7 @@ constexpr std::array<uint32_t, 9> kLevelsAndEntries = {TileId::kEntries, 0, 1, 2
 
 absl::Status SystemError(std::string_view what, const std::string& path) {
   const int error = errno;
-  const auto code =
-      error == ENOENT ? absl::StatusCode::kNotFound : absl::StatusCode::kUnavailable;
+  const auto code = error == ENOENT ? absl::StatusCode::kNotFound : absl::StatusCode::kUnavailable;
   return base::Failure(code, base::Cat(path, ": cannot ", what, ": ", strerror(error)));
 }
 
@@ -346,9 +345,9 @@ absl::StatusOr<std::vector<std::string>> ExportReader::ReadBundle(uint64_t index
 
 absl::StatusOr<std::string> ExportReader::ReadEntry(uint64_t index) const {
   if (index >= impl_->checkpoint.size) {
-    return base::Failure(absl::StatusCode::kNotFound,
-                         base::Cat(impl_->folder, ": entry ", index, " of ",
-                                   impl_->checkpoint.size, " entries"));
+    return base::Failure(
+        absl::StatusCode::kNotFound,
+        base::Cat(impl_->folder, ": entry ", index, " of ", impl_->checkpoint.size, " entries"));
   }
   URNA_ASSIGN_OR_RETURN(std::vector<std::string> entries, ReadBundle(index / kTileWidth));
   return std::move(entries[index % kTileWidth]);

@@ -48,8 +48,8 @@ class ExportReader {
   static absl::StatusOr<std::unique_ptr<ExportReader>> Open(const std::string& folder);
   ~ExportReader();
 
-  const std::string& note() const;         ///< the checkpoint file, verbatim
-  const Checkpoint& checkpoint() const;    ///< its body: unverified
+  const std::string& note() const;       ///< the checkpoint file, verbatim
+  const Checkpoint& checkpoint() const;  ///< its body: unverified
   /// Files that are missing, unexpected or no regular files, each a Reject("export.file-missing")
   /// or Reject("export.file-unexpected") naming the path. Of each kind the first 100 are listed and
   /// the rest is counted in one more: the size is unverified and may be absurd.
@@ -61,8 +61,8 @@ class ExportReader {
   uint64_t bundle_count() const;
   /// One entry by its index. Thread-safe.
   absl::StatusOr<std::string> ReadEntry(uint64_t index) const;
-  /// The bytes of one hash tile, unjudged, but at most one byte more than its width demands: what is
-  /// longer differs all the same. Thread-safe. Errors: NotFound / Unavailable, naming the file.
+  /// The bytes of one hash tile, unjudged, but at most one byte more than its width demands: what
+  /// is longer differs all the same. Thread-safe. Errors: NotFound / Unavailable, naming the file.
   absl::StatusOr<std::string> ReadTile(const TileId& id) const;
 
  private:

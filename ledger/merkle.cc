@@ -168,7 +168,8 @@ absl::Status VerifyConsistency(uint64_t first, uint64_t second, std::span<const 
                                const Hash32& first_root, const Hash32& second_root) {
   constexpr std::string_view kId = "proof.consistency-invalid";
   if (first == 0 || first > second) {
-    return base::Reject(kId, base::Cat("no proof can lead from ", first, " to ", second, " entries"));
+    return base::Reject(kId,
+                        base::Cat("no proof can lead from ", first, " to ", second, " entries"));
   }
   if (first == second) {
     if (!proof.empty()) return base::Reject(kId, "a proof between equal sizes must be empty");

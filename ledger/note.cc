@@ -112,15 +112,31 @@ std::string CosignedText(std::string_view text, uint64_t timestamp) {
 bool IsNoteName(std::string_view name) {
   if (name.empty() || !base::IsUtf8(name) || HasControlCharacter(name)) return false;
   // The code points of Unicode's White_Space that are no control characters below 0x20, and '+'.
-  constexpr std::string_view kForbidden[] = {
-      "\n",           " ",            "+",            "\xc2\x85",     "\xc2\xa0",
-      "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83",
-      "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86", "\xe2\x80\x87", "\xe2\x80\x88",
-      "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf",
-      "\xe2\x81\x9f", "\xe3\x80\x80"};
-  return std::none_of(
-      std::begin(kForbidden), std::end(kForbidden),
-      [&](std::string_view bad) { return name.find(bad) != std::string_view::npos; });
+  constexpr std::string_view kForbidden[] = {"\n",
+                                             " ",
+                                             "+",
+                                             "\xc2\x85",
+                                             "\xc2\xa0",
+                                             "\xe1\x9a\x80",
+                                             "\xe2\x80\x80",
+                                             "\xe2\x80\x81",
+                                             "\xe2\x80\x82",
+                                             "\xe2\x80\x83",
+                                             "\xe2\x80\x84",
+                                             "\xe2\x80\x85",
+                                             "\xe2\x80\x86",
+                                             "\xe2\x80\x87",
+                                             "\xe2\x80\x88",
+                                             "\xe2\x80\x89",
+                                             "\xe2\x80\x8a",
+                                             "\xe2\x80\xa8",
+                                             "\xe2\x80\xa9",
+                                             "\xe2\x80\xaf",
+                                             "\xe2\x81\x9f",
+                                             "\xe3\x80\x80"};
+  return std::none_of(std::begin(kForbidden), std::end(kForbidden), [&](std::string_view bad) {
+    return name.find(bad) != std::string_view::npos;
+  });
 }
 
 std::string Note::ToString() const {

@@ -49,9 +49,9 @@ struct Note {
 };
 
 NoteSignature SignNote(std::string_view text, std::string_view name, const crypto::Ed25519Key& key);
-/// OK iff `note` carries a valid signature of `key`, of the kind that the key's type says. A signature with the key's name and id that
-/// fails makes the whole note refused; signatures of unknown keys are ignored.
-/// Errors: Reject("note.unsigned"), Reject("note.signature-invalid").
+/// OK iff `note` carries a valid signature of `key`, of the kind that the key's type says. A
+/// signature with the key's name and id that fails makes the whole note refused; signatures of
+/// unknown keys are ignored. Errors: Reject("note.unsigned"), Reject("note.signature-invalid").
 absl::Status VerifyNote(const Note& note, const NoteKey& key);
 
 }  // namespace urna::ledger

@@ -37,8 +37,7 @@ bool TakeField(std::string_view& rest, std::string_view key, std::string_view& v
 
 std::string Receipt::ToString() const {
   const std::string extra = base::Cat(base::View(leaf), base::View(body));
-  std::string out =
-      base::Cat(kHeader, "\nextra ", base::Base64(extra), "\nindex ", index, "\n");
+  std::string out = base::Cat(kHeader, "\nextra ", base::Base64(extra), "\nindex ", index, "\n");
   for (const Hash32& hash : proof) out += base::Cat(base::Base64(base::View(hash)), "\n");
   return base::Cat(out, "\n", checkpoint);
 }

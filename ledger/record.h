@@ -19,8 +19,8 @@ inline constexpr size_t kMaxRecordBytes = 65535;
 /// The ledger does not know what kinds and payloads mean; poll/ does.
 struct Record {
   uint8_t kind = 0;
-  uint64_t time = 0;     ///< Unix seconds; a statement of the server, orders nothing
-  Hash32 previous{};     ///< leaf hash of the record before; zeros in record 0
+  uint64_t time = 0;  ///< Unix seconds; a statement of the server, orders nothing
+  Hash32 previous{};  ///< leaf hash of the record before; zeros in record 0
   std::string payload;
 
   bool operator==(const Record&) const = default;

@@ -139,8 +139,8 @@ absl::StatusOr<std::vector<std::string>> DecodeBundle(std::string_view bytes, ui
     bytes.remove_prefix(length);
   }
   if (!bytes.empty()) {
-    return base::Reject(kId, base::Cat(bytes.size(), " bytes follow the last of ", width,
-                                       " entries"));
+    return base::Reject(kId,
+                        base::Cat(bytes.size(), " bytes follow the last of ", width, " entries"));
   }
   return entries;
 }

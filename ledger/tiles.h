@@ -21,7 +21,7 @@ inline constexpr uint32_t kTileWidth = 256;
 /// "tile/<L>/<N>[.p/<W>]" or "tile/entries/<N>[.p/<W>]".
 struct TileId {
   static constexpr uint32_t kEntries = 0xffffffff;
-  uint32_t level = 0;   ///< 0..63, or kEntries
+  uint32_t level = 0;  ///< 0..63, or kEntries
   uint64_t index = 0;
   uint32_t width = kTileWidth;  ///< 1..256; below 256 the tile is partial
 

@@ -48,8 +48,8 @@ std::string Shown(std::string_view text) {
   return out;
 }
 
-/// Characters that a reader does not see, but that change what they see: controls (C0, C1), line and
-/// paragraph separators, and the marks that turn the direction of the text around them.
+/// Characters that a reader does not see, but that change what they see: controls (C0, C1), line
+/// and paragraph separators, and the marks that turn the direction of the text around them.
 bool HasHiddenControls(std::string_view utf8) {
   for (size_t i = 0; i < utf8.size(); ++i) {
     const auto byte = static_cast<uint8_t>(utf8[i]);
@@ -65,15 +65,19 @@ bool HasHiddenControls(std::string_view utf8) {
   return false;
 }
 
-/// "line 12, column 5" of the byte at `offset`; columns count characters.
+/// "line 12, column 5" of the character that holds the byte at `offset`; columns count characters.
 std::string LineAndColumn(std::string_view text, size_t offset) {
-  const std::string_view before = text.substr(0, std::min(offset, text.size()));
+  offset = std::min(offset, text.size());
+  while (offset < text.size() && offset > 0 &&
+         (static_cast<uint8_t>(text[offset]) & 0xc0) == 0x80) {
+    --offset;
+  }
+  const std::string_view before = text.substr(0, offset);
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
   const size_t start = before.rfind('\n') + 1;  // npos + 1 is 0
-  const auto column = 1 + std::count_if(before.begin() + static_cast<ptrdiff_t>(start),
-                                        before.end(), [](char c) {
-                                          return (static_cast<uint8_t>(c) & 0xc0) != 0x80;
-                                        });
+  const auto column =
+      1 + std::count_if(before.begin() + static_cast<ptrdiff_t>(start), before.end(),
+                        [](char c) { return (static_cast<uint8_t>(c) & 0xc0) != 0x80; });
   return Cat("line ", line, ", column ", column);
 }
 
@@ -108,19 +112,22 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
 
   bool parse_error(size_t position, const std::string&,
                    const nlohmann::detail::exception& error) override {
-    std::string_view what = error.what();
-    const size_t colon = what.find(": ");
-    if (colon != std::string_view::npos) what.remove_prefix(colon + 2);
+    // "[json...] parse error at line 1, column 2: WHAT; last read: 'TEXT'; expected WHAT": the text
+    // read last may end within a character, and the reader has it before them anyway.
+    std::string what = error.what();
+    if (const size_t colon = what.find(": "); colon != std::string::npos) what.erase(0, colon + 2);
+    if (const size_t read = what.find("; last read: '"); read != std::string::npos) {
+      const size_t expected = what.rfind("'; expected ");
+      what.erase(read, expected == std::string::npos ? expected : expected + 1 - read);
+    }
     // `position` counts the bytes read, the offending one included.
-    status_ = Invalid(LineAndColumn(text_, position == 0 ? 0 : position - 1),
-                      Shortened(what, 300));
+    status_ = Invalid(LineAndColumn(text_, position == 0 ? 0 : position - 1), Shortened(what, 300));
     return false;
   }
 
-  absl::StatusOr<Json> Take() && {
-    if (!status_.ok()) return status_;
-    return std::move(root_);
-  }
+  /// Why the parser was stopped.
+  const absl::Status& status() const { return status_; }
+  Json Take() { return std::move(root_); }
 
  private:
   Json* Add(Json value) {
@@ -173,8 +180,8 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
 
 absl::StatusOr<Json> ParseStrictly(std::string_view text) {
   if (text.size() > kMaxJsonBytes) {
-    return Invalid("definition", Cat("is ", text.size(), " bytes long; at most ", kMaxJsonBytes,
-                                     " are allowed"));
+    return Invalid("definition",
+                   Cat("is ", text.size(), " bytes long; at most ", kMaxJsonBytes, " are allowed"));
   }
   // The library takes a zero byte for the end of the text and skips a byte-order mark; other
   // readers do neither.
@@ -194,10 +201,8 @@ absl::StatusOr<Json> ParseStrictly(std::string_view text) {
     return Invalid(Cat("line ", line), "is not valid UTF-8");
   }
   TreeBuilder builder(text);
-  const bool complete = Json::sax_parse(text.begin(), text.end(), &builder);
-  absl::StatusOr<Json> tree = std::move(builder).Take();
-  if (tree.ok() && !complete) return Invalid("definition", "is not JSON");
-  return tree;
+  if (!Json::sax_parse(text.begin(), text.end(), &builder)) return builder.status();
+  return builder.Take();
 }
 
 // --- Tree to fields
@@ -325,8 +330,8 @@ class Value {
   }
 
   /// 1 to 64 of a-z, 0-9, '-' and the characters of `more`.
-  std::string Id(std::string_view more = "") const {
-    std::string id = Text("a short name");
+  std::string Id(std::string_view more = "", std::string_view instead = "a short name") const {
+    std::string id = Text(instead);
     if (!ok()) return {};
     const bool fits =
         !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [&](char c) {
@@ -661,8 +666,9 @@ void ReadWitnesses(const Value& value, KeyOwners& owners, Definition& definition
     if (!item.ok()) return;
     const absl::StatusOr<ledger::NoteKey> key = ledger::NoteKey::Parse(text);
     if (!key.ok()) {
-      return item.Fail(Cat("is no verifier key: ", std::string_view(key.status().message().data(),
-                                                                    key.status().message().size())));
+      return item.Fail(
+          Cat("is no verifier key: ",
+              std::string_view(key.status().message().data(), key.status().message().size())));
     }
     if (key->type != ledger::kTypeCosignature) {
       return item.Fail("is no witness's key: its type must be 4, cosignature/v1");
@@ -684,10 +690,6 @@ void CheckSizes(const Value& root, const Definition& definition) {
   const std::vector<Value> contests = root["contests"].Items(1, 256);
   for (size_t i = 0; i < contests.size(); ++i) {
     const uint32_t slots = crypto::SlotCount(definition.contests[i].rule);
-    if (slots > kMaxSlots) {
-      return contests[i].Fail(
-          Cat("needs ", slots, " ciphertexts per ballot; at most ", kMaxSlots, " are allowed"));
-    }
     if (slots > crypto::SlotCount(definition.contests[widest].rule)) widest = i;
   }
 
@@ -717,11 +719,11 @@ void CheckSizes(const Value& root, const Definition& definition) {
   // trustee | F | U z | sealed shares | signature
   const size_t deal = 1 + keys * needed * 32 + 64 + trustees * (keys * 32 + 48) + 64;
   if (deal > ledger::kMaxPayloadBytes) {
-    root["trustees"].Fail(
-        Cat("a trustee's part in the key ceremony would have ", deal, " bytes, a record holds ",
-            ledger::kMaxPayloadBytes, "; there are ", trustees, " trustees, ", needed,
-            " needed, and the widest contest (", contests[widest].path(), ") has ", keys,
-            " options: reduce one of these numbers"));
+    root["trustees"].Fail(Cat("a trustee's part in the key ceremony would have ", deal,
+                              " bytes, a record holds ", ledger::kMaxPayloadBytes, "; there are ",
+                              trustees, " trustees, ", needed, " needed, and the widest contest (",
+                              contests[widest].path(), ") has ", keys,
+                              " options: reduce one of these numbers"));
   }
 }
 
@@ -760,7 +762,7 @@ absl::StatusOr<Definition> ParseDefinition(std::string_view json) {
                "times", "publish_every", "minimum_ballots", "revoting"});
   if (!fault.ok()) return fault;
 
-  definition.roll_label = root["roll_label"].Id(".");
+  definition.roll_label = root["roll_label"].Id(".", "a short name for the roll of voters");
   definition.rehearsal = root["rehearsal"].Flag();
   definition.languages = ReadLanguages(root["languages"]);
   definition.title = ReadTexts(root["title"], definition.languages);
@@ -775,8 +777,7 @@ absl::StatusOr<Definition> ParseDefinition(std::string_view json) {
   KeyOwners owners;
   const Value officials = root["officials"];
   officials.Fields({"needed", "list"});
-  definition.officials =
-      ReadParties(officials["list"], 32, "`urna official key` printed", owners);
+  definition.officials = ReadParties(officials["list"], 32, "`urna official key` printed", owners);
   definition.officials_needed =
       officials["needed"].Whole32(1, static_cast<uint32_t>(definition.officials.size()));
   const Value trustees = root["trustees"];
@@ -791,8 +792,8 @@ absl::StatusOr<Definition> ParseDefinition(std::string_view json) {
   box.Fields({"origin", "key"});
   definition.ballot_box.name = box["origin"].Text(
       "the name under which this ledger is published, such as votes.example.org/krakow-2030");
-  if (fault.ok() &&
-      (!ledger::IsNoteName(definition.ballot_box.name) || definition.ballot_box.name.size() > 255)) {
+  if (fault.ok() && (!ledger::IsNoteName(definition.ballot_box.name) ||
+                     definition.ballot_box.name.size() > 255)) {
     box["origin"].Fail("must be a name of 1 to 255 bytes without spaces and '+'");
   }
   definition.ballot_box.type = ledger::kTypeEd25519;

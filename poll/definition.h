@@ -93,7 +93,7 @@ struct Definition {
   std::vector<Party> trustees;    ///< trustee j is trustees[j-1]
   uint32_t trustees_needed = 0;   ///< t
   std::vector<Party> issuers;
-  ledger::NoteKey ballot_box;     ///< origin and checkpoint key
+  ledger::NoteKey ballot_box;  ///< origin and checkpoint key
   std::vector<ledger::NoteKey> witnesses;
   uint32_t witnesses_needed = 0;
 
@@ -101,7 +101,7 @@ struct Definition {
   uint64_t issuing_from = 0;
   uint64_t casting_from = 0;
   uint64_t end = 0;
-  uint64_t latest_end = 0;      ///< no extension passes it
+  uint64_t latest_end = 0;        ///< no extension passes it
   uint64_t publish_every = 3600;  ///< seconds
 
   uint64_t minimum_ballots = 2;  ///< a contest with fewer counted ballots is withheld

@@ -5,7 +5,8 @@
 namespace urna::poll {
 namespace {
 
-constexpr std::string_view kHead = R"(// A poll of Urna. Lines that begin with // explain; they are taken out before anybody approves the
+constexpr std::string_view kHead =
+    R"(// A poll of Urna. Lines that begin with // explain; they are taken out before anybody approves the
 // text. Fill in every "PUT-...-HERE", read every line, and check the file with `urna poll check`.
 // Once k officials have approved it, this text is the poll: no field can change afterwards.
 {

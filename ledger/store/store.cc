@@ -279,6 +279,7 @@ struct Store::Impl {
   absl::Status Load();
   absl::StatusOr<Ledger> Find(const Hash32& poll) const;
   absl::Status Add(const Batch& batch, Pending& pending, rocksdb::WriteBatch& writes) const;
+  absl::Status CheckNotFailed() const;
   absl::Status Write(rocksdb::WriteBatch& writes, bool sync, std::string_view what);
 
   Database database;
@@ -289,8 +290,7 @@ struct Store::Impl {
 };
 
 absl::Status Store::Impl::Load() {
-  const std::unique_ptr<rocksdb::Iterator> at(
-      database.db->NewIterator(rocksdb::ReadOptions()));
+  const std::unique_ptr<rocksdb::Iterator> at(database.db->NewIterator(rocksdb::ReadOptions()));
   for (at->SeekToFirst(); at->Valid();) {
     Hash32 poll;
     const std::string_view key = ViewOf(at->key());
@@ -349,11 +349,14 @@ absl::Status Store::Impl::Add(const Batch& batch, Pending& pending,
   return FromRocks(put, "building a write");
 }
 
+absl::Status Store::Impl::CheckNotFailed() const {
+  if (!failed) return absl::OkStatus();
+  return base::Failure(absl::StatusCode::kFailedPrecondition,
+                       "an earlier write failed; the store must be opened anew");
+}
+
 absl::Status Store::Impl::Write(rocksdb::WriteBatch& writes, bool sync, std::string_view what) {
-  if (failed) {
-    return base::Failure(absl::StatusCode::kFailedPrecondition,
-                         "an earlier write failed; the store must be opened anew");
-  }
+  URNA_RETURN_IF_ERROR(CheckNotFailed());
   rocksdb::WriteOptions options;
   options.sync = sync;
   const rocksdb::Status written = database.db->Write(options, &writes);
@@ -371,8 +374,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const Options& options) {
     URNA_RETURN_IF_ERROR(base::MakeFolders(options.log_folder, 0700));
   }
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status =
-      rocksdb::DB::Open(DatabaseOptions(options), options.folder, &db);
+  const rocksdb::Status status = rocksdb::DB::Open(DatabaseOptions(options), options.folder, &db);
   auto impl = std::make_unique<Impl>();
   impl->database.db.reset(db);
   if (status.IsIOError() && status.ToString().find("LOCK") != std::string::npos) {
@@ -393,6 +395,7 @@ std::vector<Hash32> Store::Polls() const {
 }
 
 absl::StatusOr<std::vector<Store::Head>> Store::Append(std::span<const Batch> batches) {
+  URNA_RETURN_IF_ERROR(impl_->CheckNotFailed());
   size_t reserved = 0;
   for (const Batch& batch : batches) {
     for (const std::string& record : batch.records) reserved += record.size() + 256;
@@ -404,8 +407,8 @@ absl::StatusOr<std::vector<Store::Head>> Store::Append(std::span<const Batch> ba
     auto [at, is_new] = pending.try_emplace(batch.poll);
     if (is_new) {
       const auto ledger = impl_->Find(batch.poll);
-      at->second.edges = ledger.ok() ? std::make_shared<TileEdges>(*ledger->edges)
-                                     : std::make_shared<TileEdges>();
+      at->second.edges =
+          ledger.ok() ? std::make_shared<TileEdges>(*ledger->edges) : std::make_shared<TileEdges>();
       if (ledger.ok()) at->second.head = ledger->head;
     }
     URNA_RETURN_IF_ERROR(impl_->Add(batch, at->second, writes));
@@ -428,9 +431,9 @@ absl::StatusOr<Store::Head> Store::GetHead(const Hash32& poll) const {
 absl::Status Store::PutCheckpoint(const Hash32& poll, uint64_t size, std::string_view note) {
   URNA_ASSIGN_OR_RETURN(const Head head, GetHead(poll));
   if (size > head.size) {
-    return base::Failure(absl::StatusCode::kInvalidArgument,
-                         base::Cat(PollName(poll), ": a checkpoint of ", size, " records, but has ",
-                                   head.size));
+    return base::Failure(
+        absl::StatusCode::kInvalidArgument,
+        base::Cat(PollName(poll), ": a checkpoint of ", size, " records, but has ", head.size));
   }
   std::lock_guard lock(impl_->checkpoint_mutex);
   const std::string key = Key(poll, kCheckpoint);
@@ -476,7 +479,8 @@ absl::Status Store::Scan(
     const std::function<absl::Status(uint64_t, std::string_view)>& visit) const {
   URNA_ASSIGN_OR_RETURN(const Head head, GetHead(poll));
   if (first > last || last > head.size) {
-    return NotFound(base::Cat(PollName(poll), ": records ", first, " to ", last, " of ", head.size));
+    return NotFound(
+        base::Cat(PollName(poll), ": records ", first, " to ", last, " of ", head.size));
   }
   const std::string end = EntryKey(poll, last);
   const rocksdb::Slice upper_bound(end);
@@ -510,9 +514,8 @@ NodeReader Store::Nodes(const Hash32& poll, uint64_t size) const {
     ledger = NotFound(base::Cat(PollName(poll), ": ", size, " records of ", ledger->head.size));
   }
   if (!ledger.ok()) {
-    return [status = ledger.status()](uint32_t, uint64_t) -> absl::StatusOr<Hash32> {
-      return status;
-    };
+    return
+        [status = ledger.status()](uint32_t, uint64_t) -> absl::StatusOr<Hash32> { return status; };
   }
   auto nodes = std::make_shared<SnapshotNodes>(&impl_->database, poll, size, ledger->edges);
   return [nodes](uint32_t level, uint64_t index) { return nodes->Node(level, index); };

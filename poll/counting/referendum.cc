@@ -77,7 +77,8 @@ absl::StatusOr<ContestOutcome> CountContest(const Contest& contest, const Quorum
     outcome.verdict = Verdict::kInvalid;
   } else {
     // Without a single valid vote, no share of them is reached.
-    if (outcome.valid > 0) outcome.option = std::visit(WinnerOf{votes, outcome.valid}, contest.decision);
+    if (outcome.valid > 0)
+      outcome.option = std::visit(WinnerOf{votes, outcome.valid}, contest.decision);
     outcome.verdict = outcome.option.has_value() ? Verdict::kDecided : Verdict::kUndecided;
   }
   return outcome;

@@ -1,0 +1,413 @@
+#include "client/poll_view.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "client/interrupt.h"
+#include "ledger/export.h"
+#include "ledger/record.h"
+#include "poll/replay.h"
+
+namespace urna::client {
+namespace {
+
+using base::Cat;
+using base::Reject;
+
+// Records asked for in one call: a slow line gets its deadline anew for each.
+constexpr uint64_t kRecordsPerCall = 1024;
+// Bundles replayed at once: enough records to keep every core busy, few enough to hold in memory.
+constexpr size_t kBundlesPerReplay = 16;
+
+absl::StatusOr<std::string> FetchCheckpointNote(Connection& connection, const Hash32& poll) {
+  v1::CheckpointRequest request;
+  request.set_poll(std::string(base::View(poll)));
+  URNA_ASSIGN_OR_RETURN(const v1::CheckpointResponse response,
+                        Call(connection.reading(), &v1::Reading::Stub::Checkpoint, request));
+  return response.note();
+}
+
+/// What the note says, before anything vouches for it.
+absl::StatusOr<ledger::Checkpoint> Claimed(const std::string& note) {
+  URNA_ASSIGN_OR_RETURN(const ledger::Note parsed, ledger::Note::Parse(note));
+  return ledger::Checkpoint::ParseBody(parsed.text);
+}
+
+/// Calls `take` with the published records first .. last-1 in order, until it fails or returns
+/// false. Only what is on its way is held in memory.
+absl::Status ReadRecords(Connection& connection, const Hash32& poll, uint64_t first, uint64_t last,
+                         const std::function<absl::StatusOr<bool>(const std::string&)>& take) {
+  while (first < last) {
+    v1::EntriesRequest request;
+    request.set_poll(std::string(base::View(poll)));
+    request.set_first(first);
+    const uint64_t until = first + std::min(kRecordsPerCall, last - first);
+    request.set_last(until);
+    grpc::ClientContext context;
+    SetDeadline(context);
+    const auto stream = connection.reading().Entries(&context, request);
+    v1::EntriesResponse response;
+    while (stream->Read(&response)) {
+      for (const std::string& record : response.records()) {
+        if (first == until) {
+          context.TryCancel();
+          return Reject("ledger.incomplete",
+                        Cat("the server sent more than the records up to ", until - 1));
+        }
+        const absl::StatusOr<bool> more = take(record);
+        if (!more.ok() || !*more) {
+          context.TryCancel();
+          return more.status();
+        }
+        ++first;
+      }
+    }
+    URNA_RETURN_IF_ERROR(FromGrpc(stream->Finish(), context));
+    if (first != until) {
+      return Reject("ledger.incomplete", Cat("the server did not send record ", first,
+                                             ", which its checkpoint covers"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+/// Replays records that nothing vouches for and keeps the first fault.
+class Replayer {
+ public:
+  Replayer(const Hash32& poll, poll::State::ReadRecord read_record,
+           poll::Replay::ParallelFor parallel_for)
+      : poll_(poll),
+        replay_(poll::Replay::Trust::kNothing, std::move(read_record),
+                [this](uint64_t index, uint8_t kind, const absl::Status& fault) {
+                  if (fault_.ok()) {
+                    fault_ = base::Annotate(
+                        fault, Cat("record ", index, " (", poll::KindName(kind), ")"));
+                  }
+                },
+                std::move(parallel_for)) {}
+  Replayer(const Replayer&) = delete;  // the callback above points here
+  Replayer& operator=(const Replayer&) = delete;
+
+  absl::Status Append(const std::vector<std::string>& records) {
+    if (state().size() == 0 && !records.empty() && ledger::LeafHash(records[0]) != poll_) {
+      return Reject("ledger.poll-id",
+                    Cat("record 0 is not that of poll ", base::Hex(poll_), " but of poll ",
+                        base::Hex(ledger::LeafHash(records[0]))));
+    }
+    replay_.Append(records);
+    return fault_;
+  }
+
+  const poll::State& state() const { return replay_.state(); }
+  poll::State TakeState() && { return std::move(replay_).TakeState(); }
+
+ private:
+  const Hash32 poll_;
+  absl::Status fault_;
+  poll::Replay replay_;
+};
+
+/// For records before any ballot, the only ones that need an earlier record.
+absl::StatusOr<std::string> NoEarlierRecord(uint64_t index) {
+  return base::Failure(absl::StatusCode::kInternal, Cat("record ", index, " was not kept"));
+}
+
+absl::Status RootDiffers(const ledger::Checkpoint& checkpoint, const Hash32& root) {
+  return Reject("ledger.root",
+                Cat("the first ", checkpoint.size, " records have the root ", base::Hex(root),
+                    ", but the checkpoint says ", base::Hex(checkpoint.root)));
+}
+
+absl::Status NoDefinition() {
+  return Reject("ledger.incomplete", "the published records do not hold the whole definition");
+}
+
+// --- An export that grows
+
+std::string Describe(const ledger::Checkpoint& checkpoint) {
+  return Cat("size ", checkpoint.size, " root ", base::Hex(checkpoint.root));
+}
+
+absl::StatusOr<std::unique_ptr<ledger::ExportReader>> OpenOlder(const std::string& folder) {
+  auto older = ledger::ExportReader::Open(folder);
+  absl::Status status = older.status();
+  if (status.ok() && !(*older)->file_faults().empty()) status = (*older)->file_faults().front();
+  if (status.ok() && (*older)->checkpoint().size == 0) {
+    status = base::Failure(absl::StatusCode::kInvalidArgument, "its checkpoint is of no record");
+  }
+  if (status.ok()) return older;
+  return base::Failure(absl::StatusCode::kFailedPrecondition,
+                       Cat(folder, " holds something, but no whole export (",
+                           std::string_view(status.message().data(), status.message().size()),
+                           "); it was left as it is, choose another folder"));
+}
+
+/// Checks records one by one on their way into an export.
+class Intake {
+ public:
+  Intake(const Hash32& poll, ledger::ExportWriter& writer)
+      : writer_(writer), head_(poll, NoEarlierRecord, poll::Sequentially) {}
+
+  absl::Status Take(const std::string& bytes) {
+    if (definition() == nullptr) {
+      URNA_RETURN_IF_ERROR(head_.Append({bytes}));
+    } else {
+      const auto record = ledger::DecodeRecord(bytes);
+      if (!record.ok()) return base::Annotate(record.status(), Cat("record ", writer_.size()));
+      if (record->previous != last_leaf_) {
+        return Reject("ledger.chain-broken",
+                      Cat("record ", writer_.size(), " (", poll::KindName(record->kind),
+                          "): does not carry the hash of the record before it"));
+      }
+    }
+    last_leaf_ = ledger::LeafHash(bytes);
+    return writer_.Append(bytes);
+  }
+
+  /// Null until its last part was taken.
+  const poll::Definition* definition() const { return head_.state().definition().get(); }
+
+  absl::StatusOr<ledger::Checkpoint> Open(const std::string& note) const {
+    if (definition() == nullptr) return NoDefinition();
+    return ledger::OpenCheckpoint(note, definition()->ballot_box);
+  }
+
+ private:
+  ledger::ExportWriter& writer_;
+  Replayer head_;
+  Hash32 last_leaf_{};
+};
+
+absl::Status SystemError(std::string_view what, const std::string& path) {
+  return base::Failure(absl::StatusCode::kUnavailable, Cat(path, ": ", what, ": ", strerror(errno)));
+}
+
+/// Puts the finished export `temporary` in the place of `folder`; what was there is then under
+/// `temporary`.
+absl::Status Exchange(const std::string& temporary, const std::string& folder, bool replace) {
+  const unsigned flags = replace ? RENAME_EXCHANGE : 0;
+  if (renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, folder.c_str(), flags) != 0) {
+    return SystemError(
+        "cannot put the new export here (fetch into a new folder if this goes on)", folder);
+  }
+  const std::string parent = Cat(folder, "/..");
+  const int fd = open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = fd >= 0 && fsync(fd) == 0;
+  if (fd >= 0) close(fd);
+  return synced ? absl::OkStatus() : SystemError("cannot sync", parent);
+}
+
+}  // namespace
+
+absl::StatusOr<Hash32> ParsePollId(std::string_view text) {
+  Hash32 poll;
+  if (text.size() != 64) {
+    return base::Failure(absl::StatusCode::kInvalidArgument,
+                         Cat("a poll id has 64 hexadecimal digits, \"",
+                             text.substr(0, 80), "\" has ", text.size(), " characters"));
+  }
+  if (!base::Unhex(text, poll)) {
+    const size_t at = text.find_first_not_of("0123456789abcdefABCDEF");
+    return base::Failure(
+        absl::StatusCode::kInvalidArgument,
+        Cat("a poll id has 64 hexadecimal digits, character ", at + 1, " is none"));
+  }
+  return poll;
+}
+
+// --- Views
+
+absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchStart(
+    Connection& connection, const Hash32& poll,
+    const std::function<bool(const poll::State&)>& enough) {
+  URNA_ASSIGN_OR_RETURN(const std::string note, FetchCheckpointNote(connection, poll));
+  URNA_ASSIGN_OR_RETURN(const ledger::Checkpoint claimed, Claimed(note));
+  Replayer replayer(poll, NoEarlierRecord, poll::Sequentially);
+  URNA_RETURN_IF_ERROR(ReadRecords(connection, poll, 0, claimed.size,
+                                   [&](const std::string& record) -> absl::StatusOr<bool> {
+                                     URNA_RETURN_IF_ERROR(replayer.Append({record}));
+                                     return !enough(replayer.state());
+                                   }));
+  if (replayer.state().definition() == nullptr) return NoDefinition();
+  URNA_ASSIGN_OR_RETURN(
+      ledger::Checkpoint checkpoint,
+      ledger::OpenCheckpoint(note, replayer.state().definition()->ballot_box));
+  if (replayer.state().size() == checkpoint.size && replayer.state().root() != checkpoint.root) {
+    return RootDiffers(checkpoint, replayer.state().root());
+  }
+  return std::unique_ptr<PollView>(
+      new PollView(std::move(replayer).TakeState(), std::move(checkpoint)));
+}
+
+absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchDefinition(Connection& connection,
+                                                                    const Hash32& poll) {
+  return FetchStart(connection, poll,
+                    [](const poll::State& state) { return state.definition() != nullptr; });
+}
+
+absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchUntilOpened(Connection& connection,
+                                                                     const Hash32& poll) {
+  // A poll that is cancelled before it is opened ends there.
+  const auto enough = [](const poll::State& state) {
+    return state.context() != nullptr || state.phase() == poll::Phase::kCancelled;
+  };
+  URNA_ASSIGN_OR_RETURN(std::unique_ptr<PollView> view, FetchStart(connection, poll, enough));
+  if (view->state().context() == nullptr) {
+    return base::Failure(
+        absl::StatusCode::kFailedPrecondition,
+        Cat("the poll is not open: it is ", poll::PhaseName(view->state().phase())));
+  }
+  return view;
+}
+
+absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchAll(Connection& connection,
+                                                             const Hash32& poll,
+                                                             const std::string& folder,
+                                                             const Progress& progress) {
+  std::unique_ptr<TemporaryFolder> temporary;
+  std::string path = folder;
+  if (folder.empty()) {
+    URNA_ASSIGN_OR_RETURN(temporary, TemporaryFolder::Create());
+    path = Cat(temporary->path(), "/ledger");
+  }
+  URNA_ASSIGN_OR_RETURN(ledger::Checkpoint checkpoint,
+                        FetchLedger(connection, poll, path, progress));
+  URNA_ASSIGN_OR_RETURN(const std::shared_ptr<const ledger::ExportReader> reader,
+                        ledger::ExportReader::Open(path));
+  Replayer replayer(
+      poll, [reader](uint64_t index) { return reader->ReadEntry(index); }, OnThreads(0));
+  std::vector<std::string> records;
+  for (uint64_t bundle = 0; bundle < reader->bundle_count(); ++bundle) {
+    URNA_ASSIGN_OR_RETURN(std::vector<std::string> entries, reader->ReadBundle(bundle));
+    std::ranges::move(entries, std::back_inserter(records));
+    if (records.size() < kBundlesPerReplay * ledger::kTileWidth &&
+        bundle + 1 < reader->bundle_count()) {
+      continue;
+    }
+    URNA_RETURN_IF_ERROR(replayer.Append(records));
+    records.clear();
+    progress("checked", replayer.state().size(), checkpoint.size);
+  }
+  if (replayer.state().size() != checkpoint.size ||
+      replayer.state().root() != checkpoint.root) {
+    return base::Annotate(RootDiffers(checkpoint, replayer.state().root()), path);
+  }
+  return std::unique_ptr<PollView>(
+      new PollView(std::move(replayer).TakeState(), std::move(checkpoint)));
+}
+
+// --- Exports
+
+absl::StatusOr<ledger::Checkpoint> FetchLedger(Connection& connection, const Hash32& poll,
+                                               const std::string& folder_name,
+                                               const Progress& progress) {
+  std::string folder = folder_name;
+  while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+  std::error_code error;
+  const bool present = std::filesystem::exists(folder, error) &&
+                       !std::filesystem::is_empty(folder, error);
+  if (error) {
+    return base::Failure(absl::StatusCode::kUnavailable, Cat(folder, ": ", error.message()));
+  }
+  std::unique_ptr<ledger::ExportReader> older;
+  if (present) {
+    URNA_ASSIGN_OR_RETURN(older, OpenOlder(folder));
+  }
+
+  URNA_ASSIGN_OR_RETURN(const std::string note, FetchCheckpointNote(connection, poll));
+  URNA_ASSIGN_OR_RETURN(const ledger::Checkpoint claimed, Claimed(note));
+  const TemporaryFolder temporary(Cat(folder, ".new.", getpid()));
+  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<ledger::ExportWriter> writer,
+                        ledger::ExportWriter::Create(temporary.path()));
+  Intake intake(poll, *writer);
+
+  uint64_t start = 0;
+  if (older != nullptr) {
+    start = older->checkpoint().size;
+    for (uint64_t bundle = 0; bundle < older->bundle_count(); ++bundle) {
+      URNA_ASSIGN_OR_RETURN(const std::vector<std::string> entries, older->ReadBundle(bundle));
+      for (const std::string& entry : entries) {
+        const absl::Status taken = intake.Take(entry);
+        if (!taken.ok()) return base::Annotate(taken, folder);
+      }
+    }
+    if (writer->Root() != older->checkpoint().root) {
+      return base::Annotate(RootDiffers(older->checkpoint(), writer->Root()), folder);
+    }
+    const auto opened = intake.Open(older->note());
+    if (!opened.ok()) return base::Annotate(opened.status(), folder);
+  }
+  // Says so only if the ballot box signed both: then this is proof that it lied.
+  const auto forked = [&]() -> absl::Status {
+    URNA_RETURN_IF_ERROR(intake.Open(note).status());
+    return Reject("ledger.forked",
+                  Cat("the server shows a ledger that does not continue the one in ", folder,
+                      ", which was left as it is: kept ", Describe(older->checkpoint()),
+                      "; shown ", Describe(claimed), "; keep both, they prove that ",
+                      claimed.origin, " signed two histories"));
+  };
+  if (older != nullptr && claimed.size < start) {
+    const auto opened = intake.Open(note);
+    if (!opened.ok()) return opened.status();
+    return Reject("ledger.forked",
+                  Cat("the server shows a shorter ledger than the one in ", folder,
+                      ", which was left as it is: kept ", Describe(older->checkpoint()),
+                      "; shown ", Describe(claimed)));
+  }
+
+  absl::Status fetched = ReadRecords(
+      connection, poll, start, claimed.size,
+      [&](const std::string& record) -> absl::StatusOr<bool> {
+        URNA_RETURN_IF_ERROR(intake.Take(record));
+        if (writer->size() % kRecordsPerCall == 0 || writer->size() == claimed.size) {
+          progress("fetched", writer->size(), claimed.size);
+        }
+        return true;
+      });
+  if (!fetched.ok()) {
+    // The first new record does not follow the last old one.
+    const bool at_seam = older != nullptr && writer->size() == start &&
+                         base::RejectId(fetched) == "ledger.chain-broken";
+    return at_seam ? forked() : fetched;
+  }
+  URNA_ASSIGN_OR_RETURN(const ledger::Checkpoint checkpoint, intake.Open(note));
+  if (writer->Root() != checkpoint.root) {
+    return older != nullptr ? forked() : RootDiffers(checkpoint, writer->Root());
+  }
+  URNA_RETURN_IF_ERROR(writer->Finish(note));
+  URNA_RETURN_IF_ERROR(Exchange(temporary.path(), folder, older != nullptr));
+  return checkpoint;
+}
+
+std::function<void(size_t, const std::function<void(size_t)>&)> OnThreads(unsigned threads) {
+  if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
+  return [threads](size_t count, const std::function<void(size_t)>& work) {
+    if (count <= 1 || threads == 1) {
+      poll::Sequentially(count, work);
+      return;
+    }
+    std::atomic<size_t> next{0};
+    const auto run = [&] {
+      for (size_t i = next++; i < count; i = next++) work(i);
+    };
+    std::vector<std::jthread> others;
+    for (size_t i = 1; i < std::min<size_t>(threads, count); ++i) others.emplace_back(run);
+    run();
+  };
+}
+
+}  // namespace urna::client

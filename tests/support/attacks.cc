@@ -1,0 +1,736 @@
+#include "tests/support/attacks.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "crypto/decryption.h"
+
+namespace urna::testing {
+namespace {
+
+using poll::Payload;
+using poll::RecordKind;
+using ElectionPtr = std::unique_ptr<TestElection>;
+using Votes = std::vector<std::vector<uint32_t>>;
+
+constexpr uint64_t kHour = 3600;
+
+ElectionPtr New(const ElectionOptions& options = {}) {
+  return std::make_unique<TestElection>(options);
+}
+
+ElectionPtr NewOpen(const ElectionOptions& options = {}) {
+  ElectionPtr e = New(options);
+  e->RunUntilOpen();
+  e->now += kHour;
+  return e;
+}
+
+const Votes kYes = {{1, 0}, {1, 0}};
+const Votes kNo = {{0, 1}, {0, 1}};
+
+/// A poll in which the ballot of voter 0 is changed by `change` and all else goes its way.
+ElectionPtr WithBallot(const std::function<void(TestElection&, crypto::Ballot&)>& change,
+                       const ElectionOptions& options = {}) {
+  ElectionPtr e = NewOpen(options);
+  e->Vote();
+  TestElection& ref = *e;
+  e->tamper_ballot = [&ref, change](crypto::Ballot& ballot) { change(ref, ballot); };
+  e->Cast(0, kYes);
+  e->tamper_ballot = nullptr;
+  e->RunAfterVoting();
+  return e;
+}
+
+/// The same, changing the encoded payload.
+ElectionPtr WithBallotBytes(const std::function<void(std::string&)>& change) {
+  ElectionPtr e = NewOpen();
+  e->Vote();
+  e->tamper = [change](Payload& payload) {
+    if (auto* cast = std::get_if<poll::BallotCast>(&payload)) change(cast->ballot);
+  };
+  e->Cast(0, kYes);
+  e->tamper = nullptr;
+  e->RunAfterVoting();
+  return e;
+}
+
+/// A poll in which `change` alters every payload of type T before (or after) it is signed.
+template <typename T>
+ElectionPtr WithPayload(const std::function<void(T&)>& change, bool signed_already = false,
+                        const ElectionOptions& options = {}) {
+  ElectionPtr e = New(options);
+  const auto hook = [change](Payload& payload) {
+    if (auto* p = std::get_if<T>(&payload)) change(*p);
+  };
+  (signed_already ? e->tamper_signed : e->tamper) = hook;
+  return e;
+}
+
+ElectionPtr Finish(ElectionPtr e) {
+  e->RunUntilOpen();
+  e->now += kHour;
+  e->Vote();
+  e->End();
+  e->CountIssuance();
+  e->Close();
+  e->PublishRegisters();
+  e->DecryptAll();
+  e->Certify();
+  return e;
+}
+
+ElectionPtr UpToClosing(const ElectionOptions& options = {}) {
+  ElectionPtr e = NewOpen(options);
+  e->Vote();
+  e->End();
+  e->CountIssuance();
+  e->Close();
+  return e;
+}
+
+/// A poll whose register of issuer `issuer` is changed before it is published; the rest cannot
+/// follow, since nothing is decrypted without a register.
+ElectionPtr WithRegister(const std::function<void(TestElection&, uint32_t,
+                                                  std::vector<poll::RegisterEntry>&)>& change,
+                         const ElectionOptions& options = {}) {
+  ElectionPtr e = NewOpen(options);
+  e->Vote();
+  TestElection& ref = *e;
+  e->tamper_register = [&ref, change](uint32_t issuer, std::vector<poll::RegisterEntry>& entries) {
+    change(ref, issuer, entries);
+  };
+  e->End();
+  e->CountIssuance();
+  e->Close();
+  e->PublishRegisters();
+  return e;
+}
+
+ElectionOptions TwoIssuers() {
+  ElectionOptions options;
+  options.issuers = 2;
+  return options;
+}
+
+std::vector<Attack> Make() {
+  std::vector<Attack> attacks;
+  const auto add = [&](std::string name, std::string id, std::function<ElectionPtr()> make) {
+    attacks.push_back({std::move(name), std::move(id), std::move(make)});
+  };
+
+  // --- Ballots (items 1-7) ---
+  add("BallotWithAFalseProof", "ballot.proof-invalid", [] {
+    return WithBallot([](TestElection&, crypto::Ballot& b) {
+      b.proof.contests[0].f[0] = b.proof.contests[0].f[0] + Scalar::FromU64(1);
+    });
+  });
+  add("BallotWithAnotherRevision", "ballot.proof-invalid", [] {
+    return WithBallot([](TestElection&, crypto::Ballot& b) { b.revision = 77; });
+  });
+  add("CiphertextCopiedFromAnotherBallot", "ballot.proof-invalid", [] {
+    return WithBallot([](TestElection& e, crypto::Ballot& b) {
+      b.contests[0] = e.MakeBallot(2, kNo, 50).contests[0];
+    });
+  });
+  add("ContestCopiedFromAnotherBallotWithItsProof", "ballot.proof-invalid", [] {
+    return WithBallot([](TestElection& e, crypto::Ballot& b) {
+      const crypto::Ballot other = e.MakeBallot(2, kNo, 50);
+      b.contests[0] = other.contests[0];
+      b.proof.contests[0] = other.proof.contests[0];
+    });
+  });
+  add("WholeBallotCopiedUnderAnotherToken", "ballot.proof-invalid", [] {
+    return WithBallot([](TestElection& e, crypto::Ballot& b) {
+      crypto::Ballot other = e.MakeBallot(2, kNo, b.revision);
+      other.ballot_key = b.ballot_key;
+      other.tokens = b.tokens;
+      b = other;
+    });
+  });
+  add("ReRandomisedCopyOfAnotherBallot", "ballot.proof-invalid", [] {
+    return WithBallot([](TestElection& e, crypto::Ballot& b) {
+      const Scalar r = Scalar::FromU64(12345);
+      b.contests[0] = e.MakeBallot(2, kNo, 50).contests[0];
+      b.contests[0].R += crypto::MulBase(r);
+      for (size_t i = 0; i < b.contests[0].C.size(); ++i) {
+        b.contests[0].C[i] += crypto::Mul(r, e.context().keys[i]);
+      }
+    });
+  });
+  add("OptionsSwapped", "ballot.proof-invalid", [] {
+    return WithBallot([](TestElection&, crypto::Ballot& b) {
+      std::swap(b.contests[0].C[0], b.contests[0].C[1]);
+    });
+  });
+  add("ContestsSwapped", "ballot.proof-invalid", [] {
+    return WithBallot([](TestElection&, crypto::Ballot& b) {
+      std::swap(b.contests[0], b.contests[1]);
+      std::swap(b.proof.contests[0], b.proof.contests[1]);
+    });
+  });
+  add("BallotOfAnotherPoll", "token.invalid", [] {
+    ElectionPtr other = NewOpen();
+    const crypto::Ballot foreign = other->MakeBallot(0, kYes, 9);
+    return WithBallot([foreign](TestElection&, crypto::Ballot& b) { b = foreign; });
+  });
+  add("BallotOfAnotherStyle", "token.invalid", [] {
+    ElectionPtr e = NewOpen();
+    e->Vote();
+    e->tamper = [](Payload& payload) {
+      if (auto* cast = std::get_if<poll::BallotCast>(&payload)) cast->style = 1;
+    };
+    e->Cast(0, kYes);
+    e->tamper = nullptr;
+    e->RunAfterVoting();
+    return e;
+  });
+  add("TokensOfTwoIssuersSwapped", "token.invalid", [] {
+    return WithBallot([](TestElection&, crypto::Ballot& b) { std::swap(b.tokens[0], b.tokens[1]); },
+                      TwoIssuers());
+  });
+  add("TokenOfOneIssuerTwice", "token.invalid", [] {
+    return WithBallot([](TestElection&, crypto::Ballot& b) { b.tokens[1] = b.tokens[0]; },
+                      TwoIssuers());
+  });
+  add("TokenOfAnotherBallotKey", "token.invalid", [] {
+    return WithBallot([](TestElection& e, crypto::Ballot& b) { b.tokens = e.voter(2).tokens; });
+  });
+  add("NonCanonicalPoint", "point.not-canonical", [] {
+    // Byte 31 of the ballot key: the encoding with bit 255 set is another spelling of one point.
+    return WithBallotBytes([](std::string& bytes) { bytes[2 + 31] |= static_cast<char>(0x80); });
+  });
+  add("NonCanonicalScalar", "scalar.not-canonical", [] {
+    return WithBallotBytes([](std::string& bytes) {
+      for (size_t i = bytes.size() - 32; i < bytes.size(); ++i) bytes[i] = static_cast<char>(0xff);
+    });
+  });
+  add("IdentityAsBallotKey", "point.identity", [] {
+    return WithBallotBytes([](std::string& bytes) { bytes.replace(2, 32, std::string(32, '\0')); });
+  });
+  add("BallotWithTrailingByte", "ballot.malformed",
+      [] { return WithBallotBytes([](std::string& bytes) { bytes.push_back('\0'); }); });
+  add("BallotCutShort", "ballot.malformed",
+      [] { return WithBallotBytes([](std::string& bytes) { bytes.pop_back(); }); });
+  add("RevisionRepeated", "ballot.revision-repeated", [] {
+    ElectionPtr e = NewOpen();
+    e->Vote();
+    --e->voter(0).revision;
+    e->Cast(0, kYes);
+    e->RunAfterVoting();
+    return e;
+  });
+  add("OlderRevisionAfterANewer", "ballot.revision-repeated", [] {
+    ElectionPtr e = NewOpen();
+    e->Vote();
+    e->voter(0).revision = 100;
+    e->Cast(0, kYes);
+    e->voter(0).revision = 50;
+    e->Cast(0, kNo);
+    e->RunAfterVoting();
+    return e;
+  });
+  add("SecondBallotWhereVotingAgainIsNotAllowed", "ballot.already-voted", [] {
+    ElectionOptions options;
+    options.revoting = false;
+    ElectionPtr e = NewOpen(options);
+    e->Vote();
+    e->Cast(0, kYes);
+    e->RunAfterVoting();
+    return e;
+  });
+  add("BallotTimeNotRounded", "ballot.time", [] {
+    ElectionPtr e = NewOpen();
+    e->Vote();
+    const crypto::Ballot ballot = e->MakeBallot(0, kYes, 99);
+    e->AppendRaw(RecordKind::kBallotCast,
+                 poll::EncodePayload(poll::BallotCast{0, crypto::EncodeBallot(ballot)}),
+                 e->now + 1);
+    e->RunAfterVoting();
+    return e;
+  });
+
+  // --- When ballots may come (item 21) ---
+  add("BallotBeforeOpening", "ballot.not-open", [] {
+    ElectionPtr e = New();
+    e->Define();
+    e->AppendRaw(RecordKind::kBallotCast, std::string("\0\0", 2) + std::string(100, 'x'), e->now);
+    e->SealRoll();
+    return e;
+  });
+  add("BallotWhilePaused", "ballot.paused", [] {
+    ElectionPtr e = NewOpen();
+    e->Vote();
+    e->Pause();
+    e->Cast(0, kYes);
+    e->Resume();
+    e->RunAfterVoting();
+    return e;
+  });
+  add("BallotAfterTheEnd", "poll.ended", [] {
+    ElectionPtr e = NewOpen();
+    e->Vote();
+    e->End();
+    e->Cast(0, kYes);
+    e->CountIssuance();
+    e->Close();
+    e->PublishRegisters();
+    e->DecryptAll();
+    e->Certify();
+    return e;
+  });
+  add("BallotAfterClosing", "poll.ended", [] {
+    ElectionPtr e = UpToClosing();
+    e->Cast(0, kYes);
+    e->PublishRegisters();
+    e->DecryptAll();
+    e->Certify();
+    return e;
+  });
+  add("EndedEarly", "poll.ended-early", [] {
+    ElectionPtr e = NewOpen();
+    e->Vote();
+    e->Append(poll::Ended{.end = e->now, .signature = {}});
+    e->RunAfterVoting();
+    return e;
+  });
+  add("EndedBySomebodyElse", "ballot-box.signature-invalid", [] {
+    ElectionPtr e = WithPayload<poll::Ended>([](poll::Ended& p) { p.signature[5] ^= 1; }, true);
+    e->RunUntilOpen();
+    e->now += kHour;
+    e->Vote();
+    e->End();
+    return e;
+  });
+  add("ExtendedPastTheLatestEnd", "extension.end", [] {
+    ElectionPtr e = NewOpen();
+    e->Vote();
+    e->Extend(e->state().definition()->latest_end + 1);
+    e->RunAfterVoting();
+    return e;
+  });
+  add("ExtendedBackwards", "extension.end", [] {
+    ElectionPtr e = NewOpen();
+    e->Vote();
+    e->Extend(e->state().end() - kHour);
+    e->RunAfterVoting();
+    return e;
+  });
+
+  // --- Officials (items 20, 21, 26) ---
+  add("ClosedByTooFewOfficials", "approval.too-few", [] {
+    ElectionPtr e = WithPayload<poll::Closed>([](poll::Closed& p) { p.approvals.pop_back(); }, true);
+    e->RunUntilOpen();
+    e->now += kHour;
+    e->Vote();
+    e->End();
+    e->CountIssuance();
+    e->Close();
+    return e;
+  });
+  add("OpenedWithAForgedApproval", "approval.signature-invalid", [] {
+    ElectionPtr e =
+        WithPayload<poll::Opened>([](poll::Opened& p) { p.approvals[1].signature[9] ^= 4; }, true);
+    e->RunUntilOpen();
+    return e;
+  });
+  add("ApprovalByNobodyOnTheList", "approval.official-unknown", [] {
+    ElectionPtr e =
+        WithPayload<poll::Opened>([](poll::Opened& p) { p.approvals[1].official = 31; }, true);
+    e->RunUntilOpen();
+    return e;
+  });
+  add("ApprovalsOfPausingReplayed", "approval.signature-invalid", [] {
+    ElectionPtr e = NewOpen();
+    e->Vote();
+    std::string pause;
+    e->tamper_signed = [&pause](Payload& payload) {
+      if (std::holds_alternative<poll::Paused>(payload)) pause = poll::EncodePayload(payload);
+    };
+    e->Pause();
+    e->tamper_signed = nullptr;
+    e->Resume();
+    e->AppendRaw(RecordKind::kPaused, pause, e->now);
+    e->RunAfterVoting();
+    return e;
+  });
+  add("CertifiedByTooFewOfficials", "approval.too-few", [] {
+    return Finish(
+        WithPayload<poll::Certified>([](poll::Certified& p) { p.approvals.pop_back(); }, true));
+  });
+
+  // --- Definition and roll (items 11, 20) ---
+  add("DefinitionEdited", "definition.hash", [] {
+    ElectionPtr e = WithPayload<poll::DefinitionPart>([](poll::DefinitionPart& p) {
+      const size_t at = p.text.find("Test poll");
+      p.text.replace(at, 9, "Best poll");
+    });
+    e->Define();
+    return e;
+  });
+  add("CredentialTwiceOnTheRoll", "roll.credential-twice", [] {
+    ElectionPtr e = WithPayload<poll::RollPart>(
+        [](poll::RollPart& p) { p.entries[1].credential = p.entries[0].credential; });
+    e->Define();
+    e->SealRoll();
+    return e;
+  });
+  add("RollNotSorted", "roll.order", [] {
+    ElectionPtr e = WithPayload<poll::RollPart>(
+        [](poll::RollPart& p) { std::swap(p.entries[0], p.entries[1]); });
+    e->Define();
+    e->SealRoll();
+    return e;
+  });
+  add("RollEditedAfterApproval", "roll.hash", [] {
+    ElectionPtr e = WithPayload<poll::RollPart>(
+        [](poll::RollPart& p) { p.entries[0].style = 1 - p.entries[0].style; });
+    e->Define();
+    e->SealRoll();
+    return e;
+  });
+  add("StyleOnTheRollThatDoesNotExist", "roll.style-unknown", [] {
+    ElectionPtr e =
+        WithPayload<poll::RollPart>([](poll::RollPart& p) { p.entries[0].style = 99; });
+    e->Define();
+    e->SealRoll();
+    return e;
+  });
+
+  // --- Issuers (items 8, 11, 12) ---
+  add("IssuerWithoutPossession", "issuer.possession-invalid", [] {
+    ElectionPtr e = WithPayload<poll::IssuerJoined>(
+        [](poll::IssuerJoined& p) { p.X += Point::Base(); });
+    e->Define();
+    e->SealRoll();
+    e->JoinIssuers();
+    return e;
+  });
+  add("IssuerNotSigned", "issuer.signature-invalid", [] {
+    ElectionPtr e = WithPayload<poll::IssuerJoined>(
+        [](poll::IssuerJoined& p) { p.signature[0] ^= 1; }, true);
+    e->Define();
+    e->SealRoll();
+    e->JoinIssuers();
+    return e;
+  });
+  add("MoreTokensThanOnTheRoll", "issuance.exceeds-roll", [] {
+    ElectionPtr e = NewOpen();
+    e->Vote();
+    e->tamper = [](Payload& payload) {
+      if (auto* p = std::get_if<poll::IssuanceCounted>(&payload)) p->tokens[0] = 1000;
+    };
+    e->CountIssuance();
+    e->tamper = nullptr;
+    e->RunAfterVoting();
+    return e;
+  });
+  add("IssuanceCountThatDecreases", "issuance.decreased", [] {
+    ElectionPtr e = NewOpen();
+    e->Vote();
+    e->CountIssuance();
+    e->tamper = [](Payload& payload) {
+      if (auto* p = std::get_if<poll::IssuanceCounted>(&payload)) --p->tokens[0];
+    };
+    e->CountIssuance();
+    e->tamper = nullptr;
+    e->RunAfterVoting();
+    return e;
+  });
+  add("FewerTokensThanBallotKeys", "issuance.fewer-than-ballots", [] {
+    ElectionPtr e = NewOpen();
+    e->Vote();
+    e->End();
+    e->tamper = [](Payload& payload) {
+      if (auto* p = std::get_if<poll::IssuanceCounted>(&payload)) --p->tokens[0];
+    };
+    e->CountIssuance();
+    return e;
+  });
+  add("RegisterEntryNeverSigned", "credential.signature-invalid", [] {
+    return WithRegister([](TestElection&, uint32_t, std::vector<poll::RegisterEntry>& entries) {
+      entries[0].signature = entries[1].signature;
+    });
+  });
+  add("RegisterEntryWithAFalseAnswer", "token.answer-invalid", [] {
+    return WithRegister([](TestElection&, uint32_t, std::vector<poll::RegisterEntry>& entries) {
+      entries[0].answer.s = entries[0].answer.s + Scalar::FromU64(1);
+    });
+  });
+  add("CredentialTwiceInTheRegister", "register.credential-twice", [] {
+    return WithRegister([](TestElection&, uint32_t, std::vector<poll::RegisterEntry>& entries) {
+      entries[1] = entries[0];
+    });
+  });
+  add("RegisterNotSorted", "register.order", [] {
+    return WithRegister([](TestElection&, uint32_t, std::vector<poll::RegisterEntry>& entries) {
+      std::swap(entries[0], entries[1]);
+    });
+  });
+  add("RegisterLacksAnEntry", "register.count", [] {
+    return WithRegister([](TestElection&, uint32_t, std::vector<poll::RegisterEntry>& entries) {
+      entries.pop_back();
+    });
+  });
+  add("CredentialThatIsNotOnTheRoll", "credential.not-on-roll", [] {
+    return WithRegister([](TestElection& e, uint32_t issuer,
+                           std::vector<poll::RegisterEntry>& entries) {
+      // A dishonest issuer makes up a resident and answers itself.
+      const auto stranger = crypto::CredentialKey::New();
+      poll::RegisterEntry& entry = entries[0];
+      const crypto::TokenInfo& info = e.context().styles[entry.style].issuers[issuer];
+      entry.credential = stranger.V;
+      entry.signature = crypto::SignCredential(
+          stranger, crypto::CredentialStatement::Request(info.opening, info.style, info.X,
+                                                         entry.offer.A, entry.offer.C, entry.c));
+      std::ranges::sort(entries, {}, [](const auto& x) { return x.credential.view(); });
+    });
+  });
+  add("BallotKeyWithoutACredentialInEveryRegister", "register.fewer-than-ballots", [] {
+    // Voter 6 asks issuer 0 only and never votes; its entry takes the place of voter 0's there, so
+    // that every count is right but one ballot has no credential that all issuers answered.
+    ElectionOptions options = TwoIssuers();
+    options.voters = 8;
+    ElectionPtr e = NewOpen(options);
+    for (size_t i = 0; i < 6; ++i) e->Cast(i, kYes);
+    const Point voter0 = e->voter(0).credential.V;
+    e->Issue(6);
+    const Point voter6 = e->voter(6).credential.V;
+    e->tamper = [](Payload& payload) {
+      if (auto* p = std::get_if<poll::IssuanceCounted>(&payload)) --p->tokens[0];
+    };
+    e->tamper_register = [voter0, voter6](uint32_t issuer,
+                                          std::vector<poll::RegisterEntry>& entries) {
+      const Point& dropped = issuer == 0 ? voter0 : voter6;
+      std::erase_if(entries, [&](const auto& entry) { return entry.credential == dropped; });
+    };
+    e->End();
+    e->CountIssuance();
+    e->tamper = nullptr;
+    e->Close();
+    e->PublishRegisters();
+    return e;
+  });
+  add("ReplacedAndNewCredentialBothInTheRegister", "register.credential-twice", [] {
+    ElectionPtr e = NewOpen();
+    e->Vote();
+    const auto replacement = crypto::CredentialKey::New();
+    e->ReplaceCredential(e->voter(0).credential.V, replacement.V);
+    const uint16_t style = e->voter(0).style;
+    e->End();
+    e->tamper = [style](Payload& payload) {
+      if (auto* p = std::get_if<poll::IssuanceCounted>(&payload)) {
+        p->tokens[style] = std::min<uint64_t>(p->tokens[style] + 1, 3);
+      }
+    };
+    e->CountIssuance();
+    e->tamper = nullptr;
+    e->Close();
+    TestElection& ref = *e;
+    e->tamper_register = [&ref, &replacement](uint32_t issuer,
+                                              std::vector<poll::RegisterEntry>& entries) {
+      poll::RegisterEntry entry = ref.answered(issuer)[0];
+      const crypto::TokenInfo& info = ref.context().styles[entry.style].issuers[issuer];
+      entry.credential = replacement.V;
+      entry.signature = crypto::SignCredential(
+          replacement,
+          crypto::CredentialStatement::Request(info.opening, info.style, info.X, entry.offer.A,
+                                               entry.offer.C, entry.c));
+      entries.push_back(entry);
+      std::ranges::sort(entries, {}, [](const auto& x) { return x.credential.view(); });
+    };
+    e->PublishRegisters();
+    e->tamper_register = nullptr;
+    return e;
+  });
+
+  // --- Trustees (items 13, 14, 17) ---
+  add("DealChangedAfterCommitting", "trustee.deal-changed", [] {
+    ElectionPtr e = WithPayload<poll::Dealt>([](poll::Dealt& p) {
+      if (p.trustee == 2) p.deal.F[0][1] += Point::Base();
+    });
+    e->Define();
+    e->SealRoll();
+    e->JoinIssuers();
+    e->JoinTrustees();
+    e->Deal();
+    return e;
+  });
+  add("TrusteeRepeatsAnother", "trustee.key-repeated", [] {
+    const auto first = std::make_shared<poll::TrusteeJoined>();
+    ElectionPtr e = WithPayload<poll::TrusteeJoined>([first](poll::TrusteeJoined& p) {
+      if (p.trustee == 1) *first = p;
+      if (p.trustee == 2) p.deal_commitment = first->deal_commitment;
+    });
+    e->Define();
+    e->SealRoll();
+    e->JoinIssuers();
+    e->JoinTrustees();
+    return e;
+  });
+  add("TrusteeZero", "trustee.unknown", [] {
+    ElectionPtr e = WithPayload<poll::TrusteeJoined>([](poll::TrusteeJoined& p) {
+      if (p.trustee == 1) p.trustee = 0;
+    });
+    e->Define();
+    e->SealRoll();
+    e->JoinIssuers();
+    e->JoinTrustees();
+    return e;
+  });
+  add("TrusteeTwice", "trustee.twice", [] {
+    ElectionPtr e = WithPayload<poll::TrusteeJoined>([](poll::TrusteeJoined& p) {
+      if (p.trustee == 2) {
+        p.trustee = 1;
+        p.seal_key[0] ^= 1;
+      }
+    });
+    e->Define();
+    e->SealRoll();
+    e->JoinIssuers();
+    e->JoinTrustees();
+    return e;
+  });
+  add("ConfirmedWithoutTheRightShare", "decryption.share-invalid", [] {
+    ElectionPtr e = WithPayload<poll::Confirmed>([](poll::Confirmed& p) {
+      if (p.trustee == 3) p.self_test.z = p.self_test.z + Scalar::FromU64(1);
+    });
+    e->Define();
+    e->SealRoll();
+    e->JoinIssuers();
+    e->JoinTrustees();
+    e->Deal();
+    e->Confirm();
+    return e;
+  });
+  add("ComplaintWithAnotherSecret", "trustee.complaint-invalid", [] {
+    ElectionPtr e = New();
+    e->Define();
+    e->SealRoll();
+    e->JoinIssuers();
+    e->JoinTrustees();
+    e->Deal();
+    e->Append(poll::Complained{.trustee = 2, .dealer = 1, .seal_secret = {7}, .signature = {}});
+    return e;
+  });
+  add("FalseDecryptionShare", "decryption.share-invalid", [] {
+    // One bad share among t + 1: named, and the tally still succeeds.
+    ElectionPtr e = UpToClosing();
+    e->PublishRegisters();
+    e->tamper = [](Payload& payload) {
+      auto* p = std::get_if<poll::DecryptionPart>(&payload);
+      if (p != nullptr && p->trustee == 3) {
+        const Point moved = *Point::Decode(p->data.substr(0, 32)) + Point::Base();
+        p->data.replace(0, 32, moved.view());
+      }
+    };
+    e->Decrypt(3, 0);
+    e->tamper = nullptr;
+    e->DecryptAll();
+    e->Certify();
+    return e;
+  });
+  add("ShareOfAnotherContest", "decryption.share-invalid", [] {
+    ElectionPtr e = UpToClosing();
+    e->PublishRegisters();
+    e->tamper = [](Payload& payload) {
+      if (auto* p = std::get_if<poll::DecryptionPart>(&payload)) p->contest = 1;
+    };
+    e->Decrypt(3, 0);
+    e->tamper = nullptr;
+    e->DecryptAll();
+    e->Certify();
+    return e;
+  });
+  add("SecondShareOfOneTrustee", "decryption.twice", [] {
+    ElectionPtr e = UpToClosing();
+    e->PublishRegisters();
+    e->DecryptAll();
+    e->Decrypt(1, 0);
+    e->Certify();
+    return e;
+  });
+  add("DecryptedBeforeTheRegisters", "decryption.early", [] {
+    ElectionPtr e = UpToClosing();
+    e->Decrypt(1, 0);
+    e->PublishRegisters();
+    e->DecryptAll();
+    e->Certify();
+    return e;
+  });
+  add("DecryptedBelowTheMinimum", "decryption.below-minimum", [] {
+    ElectionOptions options;
+    options.minimum_ballots = 50;
+    ElectionPtr e = UpToClosing(options);
+    e->PublishRegisters();
+    e->Decrypt(1, 0);
+    e->Certify();
+    return e;
+  });
+
+  // --- Result (item 15) ---
+  add("FalseTotals", "certificate.differs", [] {
+    return Finish(WithPayload<poll::Certified>([](poll::Certified& p) {
+      ++p.body[8 + 8 + 8 + 1 + 8 + 8 + 8 + 1];  // first contest's first online total
+    }));
+  });
+  add("FalseTurnout", "certificate.differs", [] {
+    return Finish(WithPayload<poll::Certified>([](poll::Certified& p) { ++p.body[8]; }));
+  });
+  add("FalseVerdict", "certificate.differs", [] {
+    return Finish(WithPayload<poll::Certified>([](poll::Certified& p) { p.body.back() ^= 1; }));
+  });
+  add("CertifiedWithoutDecryption", "tally.incomplete", [] {
+    ElectionPtr e = UpToClosing();
+    e->PublishRegisters();
+    e->Append(poll::Certified{.body = "made up", .approvals = {}});
+    return e;
+  });
+  add("ClosedWithoutTheLastCount", "issuance.last-missing", [] {
+    ElectionPtr e = NewOpen();
+    e->Vote();
+    e->End();
+    e->Close();
+    return e;
+  });
+  add("DecryptedAfterCancelling", "record.out-of-order", [] {
+    ElectionPtr e = UpToClosing();
+    e->PublishRegisters();
+    e->Cancel();
+    e->Decrypt(1, 0);
+    return e;
+  });
+  add("StepOutOfOrder", "record.out-of-order", [] {
+    ElectionPtr e = New();
+    e->Define();
+    e->Append(poll::Opened{});
+    e->SealRoll();
+    return e;
+  });
+  add("MixingRecord", "record.kind-unsupported", [] {
+    ElectionPtr e = UpToClosing();
+    e->PublishRegisters();
+    e->AppendRaw(RecordKind::kMixPart, "mix", e->now);
+    e->DecryptAll();
+    e->Certify();
+    return e;
+  });
+  add("UnknownRecordKind", "record.kind-unknown", [] {
+    ElectionPtr e = NewOpen();
+    e->Vote();
+    e->AppendRaw(static_cast<RecordKind>(99), "?", e->now);
+    e->RunAfterVoting();
+    return e;
+  });
+  return attacks;
+}
+
+}  // namespace
+
+const std::vector<Attack>& Attacks() {
+  static const std::vector<Attack> attacks = Make();
+  return attacks;
+}
+
+}  // namespace urna::testing

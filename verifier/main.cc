@@ -1,0 +1,121 @@
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "base/bytes.h"
+#include "base/text.h"
+#include "crypto/group.h"
+#include "verifier/report.h"
+#include "verifier/verify.h"
+
+namespace urna::verifier {
+namespace {
+
+/// What a shell reports for a program that SIGINT ended.
+constexpr int kExitInterrupted = 130;
+
+std::atomic<bool> g_stop = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void Stop(int) { g_stop = true; }
+
+/// One line on the terminal that is written over, at most five times a second.
+class Progress {
+ public:
+  void Show(uint64_t done, uint64_t total) {
+    const auto now = Clock::now();
+    if (now - shown_ < std::chrono::milliseconds(200)) return;
+    shown_ = now;
+    const double seconds = std::chrono::duration<double>(now - start_).count();
+    std::fprintf(stderr, "\r%llu of %llu records, %.0f per second ",
+                 static_cast<unsigned long long>(done), static_cast<unsigned long long>(total),
+                 static_cast<double>(done) / seconds);
+    used_ = true;
+  }
+  void Clear() {
+    if (used_) std::fputs("\r\033[K", stderr);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start_ = Clock::now();
+  Clock::time_point shown_ = start_;
+  bool used_ = false;
+};
+
+int Main(int argc, char** argv) {
+  CLI::App app(
+      "Checks an exported ledger of a poll from nothing but its files and what you hold.\n"
+      "Exit code: 0 complete and clean; 1 something is wrong; 2 unreadable or wrong usage;\n"
+      "3 nothing wrong so far, but not certified yet or --poll was not given.");
+  Inputs inputs;
+  std::string poll;
+  std::string older;
+  bool json = false;
+  app.add_option("EXPORT", inputs.folder, "Folder of the exported ledger")->required();
+  app.add_option("--poll", poll,
+                 "The poll id that the city published, 64 hexadecimal digits; without it nothing "
+                 "says that this is the poll you mean");
+  app.add_option("--receipt", inputs.receipts, "A receipt of a ballot; repeatable")
+      ->allow_extra_args(false);
+  app.add_option("--since", older, "Folder of an older export that must be a beginning of this one");
+  app.add_option("--checkpoint", inputs.checkpoints,
+                 "A signed checkpoint from elsewhere, cosigned or not; repeatable")
+      ->allow_extra_args(false);
+  app.add_option("--threads", inputs.threads, "Threads to check proofs with (default: all cores)")
+      ->check(CLI::Range(1, 256));
+  app.add_flag("--json", json, "Print the report as JSON, with every fault");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUnreadable;
+  }
+  if (app.count("--poll") > 0) {
+    Hash32 id;
+    if (!base::Unhex(poll, id)) {
+      std::cerr << "urna-verify: --poll: a poll id has 64 hexadecimal digits\n";
+      return kExitUnreadable;
+    }
+    inputs.poll = id;
+  }
+  if (app.count("--since") > 0) inputs.older = older;
+
+  std::signal(SIGINT, Stop);
+  std::signal(SIGTERM, Stop);
+  Progress progress;
+  OnProgress on_progress;
+  if (isatty(STDERR_FILENO) != 0) {
+    on_progress = [&](uint64_t done, uint64_t total) { progress.Show(done, total); };
+  }
+  const auto report = Verify(inputs, on_progress, g_stop);
+  progress.Clear();
+  if (absl::IsCancelled(report.status())) {
+    std::cerr << "urna-verify: interrupted; nothing was decided\n";
+    return kExitInterrupted;
+  }
+  if (!report.ok()) {
+    std::cerr << "urna-verify: " << report.status().message() << "\n";
+    return kExitUnreadable;
+  }
+  std::cout << (json ? ToJson(*report) : ToText(*report)) << std::flush;
+  if (!std::cout) {
+    std::cerr << "urna-verify: cannot write the report\n";
+    return kExitUnreadable;
+  }
+  return report->ExitCode();
+}
+
+}  // namespace
+}  // namespace urna::verifier
+
+int main(int argc, char** argv) {
+  urna::crypto::Initialize();
+  return urna::verifier::Main(argc, argv);
+}
