@@ -83,7 +83,7 @@ std::optional<uint64_t> SizeIn(std::string_view note) {
   return checkpoint->size;
 }
 
-/// Where a certified body differs from the recomputed result; "" if only in what it does not name.
+/// The first number of a certificate that differs from the recomputed result.
 std::string FirstDifference(const poll::Definition& definition, const poll::Result& result,
                             std::string_view body) {
   base::Reader reader(body);
@@ -271,7 +271,9 @@ class Audit {
     const CheckId check = CheckFor(kind, base::RejectId(status));
     // The chain is judged apart from what the record says, which may be accepted all the same.
     if (check != CheckId::kChain) refused_[index] = fault.id;
-    if (fault.id == "certificate.differs") certificate_refused_ = index;
+    if (fault.id == "certificate.differs" && !certificate_refused_.has_value()) {
+      certificate_refused_ = index;
+    }
     Of(check).Fail(std::move(fault));
   }
 
@@ -412,14 +414,13 @@ class Audit {
 
   void JudgeCheckpoint() {
     Check& check = Of(CheckId::kCheckpoint);
-    if (report_.definition == nullptr && Complete()) {
-      check.Skip("the ledger holds no valid definition and so no key to check it with");
-      const auto& promised = reader_->checkpoint();
-      if (promised.root != report_.root) JudgeRoot(check, promised, report_.root);
-      return;
-    }
     const std::optional<Hash32> root =
         Complete() ? std::optional<Hash32>(report_.root) : std::nullopt;
+    if (report_.definition == nullptr) {
+      check.Skip("the ledger holds no valid definition and so no key to check it with");
+      JudgeRoot(check, reader_->checkpoint(), root);
+      return;
+    }
     if (!JudgeNote(check, reader_->note(), root)) return;
     check.Pass(Cat("signed by ", report_.definition->ballot_box.name));
     good_notes_.push_back(reader_->note());
@@ -562,10 +563,9 @@ class Audit {
     if (!payload.ok() || !std::holds_alternative<poll::Certified>(*payload)) return;
     const std::string difference = FirstDifference(
         *report_.definition, *report_.result, std::get<poll::Certified>(*payload).body);
-    if (difference.empty()) return;
-    Of(CheckId::kTotals)
-        .Fail({.record = *certificate_refused_, .kind = poll::KindName(record->kind),
-               .id = "certificate.differs", .text = difference});
+    for (Fault& fault : Of(CheckId::kTotals).faults) {
+      if (fault.record == certificate_refused_) fault.text += Cat("; ", difference);
+    }
   }
 
   // --- Judging what the auditor holds ---
@@ -610,6 +610,11 @@ class Audit {
   }
 
   void FailHeldOnes(std::string_view why) {
+    if (older_.has_value()) {
+      Check& check = Of(CheckId::kOlderExport);
+      check.subject = older_->path;
+      check.Fail(FaultOf("checkpoint.no-ledger", why));
+    }
     for (const HeldNote& held : held_) {
       Another(CheckId::kHeldCheckpoint, held.path).Fail(FaultOf("checkpoint.no-ledger", why));
     }

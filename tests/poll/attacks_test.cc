@@ -14,6 +14,10 @@ TEST_P(AttackTest, IsRefusedForTheRuleThatWasBroken) {
   ASSERT_FALSE(election->faults().empty());
   EXPECT_EQ(base::RejectId(election->faults()[0].second), GetParam().reject_id)
       << election->faults()[0].second;
+  // Where the poll could go on to its certificate, nothing else was broken.
+  if (election->state().phase() == poll::Phase::kCertified) {
+    EXPECT_EQ(election->faults().size(), 1u) << election->faults()[1].second;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Poll, AttackTest, ::testing::ValuesIn(Attacks()),

@@ -1,0 +1,125 @@
+// What one ballot and one token cost. Shapes: questions of two answers each, one issuer.
+
+#include <benchmark/benchmark.h>
+
+#include "base/status.h"
+#include "crypto/ballot.h"
+#include "crypto/credential.h"
+#include "crypto/token.h"
+
+namespace urna::crypto {
+namespace {
+
+struct Setup {
+  explicit Setup(uint32_t questions) : issuer(IssuerKey::New()), omega(NewOmega()) {
+    context.opening = HashSha256("bench");
+    context.shape.style = "style";
+    for (uint32_t q = 0; q < questions; ++q) {
+      context.shape.contests.push_back({"q" + std::to_string(q), Choose{0, 1, 2}});
+      votes.push_back({1, 0});
+    }
+    context.shape.issuers = 1;
+    context.keys = {Generator("bench-key-1"), Generator("bench-key-2")};
+    context.issuers.emplace_back(context.opening, context.shape.style, issuer.X);
+    ballot_key = DeriveBallotKey(omega, context.opening);
+    IssuerSession session(context.issuers[0]);
+    const TokenRequest request(context.issuers[0], session.offer(), omega, ballot_key.BK);
+    token = *request.Unblind(*std::move(session).Respond(issuer, request.challenge()));
+  }
+
+  Ballot Make() const {
+    return (*PreparedBallot::Encrypt(context, votes)).Cast(context, ballot_key, {token}, 1);
+  }
+
+  IssuerKey issuer;
+  Omega omega;
+  BallotContext context;
+  std::vector<std::vector<uint32_t>> votes;
+  BallotKey ballot_key;
+  Token token;
+};
+
+void PrepareBallot(benchmark::State& state) {
+  const Setup setup(static_cast<uint32_t>(state.range(0)));
+  for (auto _ : state) benchmark::DoNotOptimize(setup.Make());
+}
+BENCHMARK(PrepareBallot)->ArgName("questions")->Arg(1)->Arg(4)->Unit(benchmark::kMicrosecond);
+
+void CheckBallot(benchmark::State& state) {
+  const Setup setup(static_cast<uint32_t>(state.range(0)));
+  const Ballot ballot = setup.Make();
+  const BallotToCheck item{&setup.context, &ballot};
+  for (auto _ : state) {
+    if (!CheckBallots({&item, 1})[0].ok()) state.SkipWithError("a valid ballot was refused");
+  }
+}
+BENCHMARK(CheckBallot)->ArgName("questions")->Arg(1)->Arg(4)->Unit(benchmark::kMicrosecond);
+
+void DecodeBallotBytes(benchmark::State& state) {
+  const Setup setup(static_cast<uint32_t>(state.range(0)));
+  const std::string bytes = EncodeBallot(setup.Make());
+  for (auto _ : state) {
+    if (!DecodeBallot(setup.context.shape, bytes).ok()) state.SkipWithError("refused");
+  }
+  state.counters["bytes"] = static_cast<double>(bytes.size());
+}
+BENCHMARK(DecodeBallotBytes)->ArgName("questions")->Arg(1)->Arg(4)->Unit(benchmark::kMicrosecond);
+
+// The issuer's side of one token: the resident's two signatures, the offer and the answer.
+void IssueToken(benchmark::State& state) {
+  const Setup setup(1);
+  const TokenInfo& info = setup.context.issuers[0];
+  const CredentialKey credential = CredentialKey::New();
+  const auto begin = CredentialStatement::Begin(info.opening, info.style, info.X);
+  const CredentialSignature begin_signature = SignCredential(credential, begin);
+  const Scalar c = Scalar::Random();
+  for (auto _ : state) {
+    if (!VerifyCredential(credential.V, begin, begin_signature).ok()) state.SkipWithError("begin");
+    IssuerSession session(info);
+    const auto request = CredentialStatement::Request(info.opening, info.style, info.X,
+                                                      session.offer().A, session.offer().C, c);
+    state.PauseTiming();
+    const CredentialSignature signature = SignCredential(credential, request);
+    state.ResumeTiming();
+    if (!VerifyCredential(credential.V, request, signature).ok()) state.SkipWithError("request");
+    benchmark::DoNotOptimize(std::move(session).Respond(setup.issuer, c));
+  }
+}
+BENCHMARK(IssueToken)->Unit(benchmark::kMicrosecond);
+
+// The resident's side: blinding, checking the answer, unblinding.
+void ObtainToken(benchmark::State& state) {
+  const Setup setup(1);
+  const TokenInfo& info = setup.context.issuers[0];
+  for (auto _ : state) {
+    state.PauseTiming();
+    IssuerSession session(info);
+    const TokenOffer offer = session.offer();
+    state.ResumeTiming();
+    const TokenRequest request(info, offer, setup.omega, setup.ballot_key.BK);
+    state.PauseTiming();
+    const auto answer = std::move(session).Respond(setup.issuer, request.challenge());
+    state.ResumeTiming();
+    benchmark::DoNotOptimize(request.Unblind(*answer));
+  }
+}
+BENCHMARK(ObtainToken)->Unit(benchmark::kMicrosecond);
+
+void CheckToken(benchmark::State& state) {
+  const Setup setup(1);
+  for (auto _ : state) {
+    if (!VerifyToken(setup.context.issuers[0], setup.ballot_key.BK, setup.token).ok()) {
+      state.SkipWithError("a valid token was refused");
+    }
+  }
+}
+BENCHMARK(CheckToken)->Unit(benchmark::kMicrosecond);
+
+void DeriveCredentialFromCode(benchmark::State& state) {
+  const SecretText symbols = *ParseCode(NewCode().Expose());
+  for (auto _ : state) benchmark::DoNotOptimize(DeriveCredential(symbols, "bench"));
+}
+BENCHMARK(DeriveCredentialFromCode)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace urna::crypto

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/wallet.h"
+#include "crypto/ballot.h"
+#include "crypto/credential.h"
+#include "ledger/checkpoint.h"
+#include "ledger/receipt.h"
+#include "poll/state.h"
+#include "proto/urna.grpc.pb.h"
+
+namespace urna::client {
+
+/// Slot values of one contest.
+using ContestVotes = std::vector<uint32_t>;
+
+/// An answer in words: for `choose`, option ids joined by ',', or "blank" for none; for `score`,
+/// "id:points" joined by ','; for `points` and `picks`, option ids joined by ',', best first.
+/// Errors: InvalidArgument that names the contest and lists what it allows.
+absl::StatusOr<ContestVotes> ParseAnswer(const poll::Contest& contest, std::string_view answer);
+/// The same answer in the words of the ballot.
+std::string DescribeAnswer(const poll::Contest& contest, const ContestVotes& votes,
+                           const std::string& language);
+
+/// A receipt that this client checked against the ballot it had sent.
+struct CheckedReceipt {
+  std::string text;  ///< C2SP tlog-proof, verbatim
+  ledger::Receipt receipt;
+  ledger::Checkpoint checkpoint;
+  uint16_t revision = 0;
+};
+
+/// Checks what a server answered to `payload` (of a "ballot cast" record): the record made of the
+/// answer's time and previous hash and of *our* payload has the receipt's leaf hash, and the
+/// receipt proves that leaf under a checkpoint of the poll's ballot box.
+/// Errors: Reject("receipt.other-ballot"), Reject("receipt.malformed"), those of VerifyReceipt.
+absl::StatusOr<CheckedReceipt> CheckCastResponse(const poll::PollContext& context,
+                                                 const std::string& payload,
+                                                 const urna::v1::CastResponse& response);
+
+/// What to do while a server is busy or a line is broken. Every request of a Voter may safely be
+/// sent again.
+struct Retry {
+  int attempts = 6;
+  /// Called before attempt 2, 3, ...; tells whoever waits, and waits.
+  std::function<void(int attempt, const absl::Status& why)> pause;
+};
+
+/// A resident's side of the protocol, without terminal: docs/protocol.md sections 5 and 6.
+/// Each step saves the wallet before a failure after it could lose something.
+class Voter {
+ public:
+  using Save = std::function<absl::Status(const Wallet&)>;
+
+  /// `wallet` outlives the voter. Errors: FailedPrecondition if the wallet is another poll's or
+  /// does not fit it.
+  static absl::StatusOr<Voter> Create(std::shared_ptr<const poll::PollContext> context,
+                                      Wallet* wallet, Save save, Retry retry);
+
+  /// Gets the tokens that the wallet lacks, one of each issuer. An answer given before, which an
+  /// interruption lost, is fetched and unblinded again.
+  /// Errors: FailedPrecondition if `key` is not the wallet's credential;
+  /// Reject("token.other-wallet") if the issuer had answered this credential for another omega;
+  /// Reject("token.answer-invalid"); rejections of the issuer.
+  absl::Status ObtainTokens(urna::v1::Issuing::StubInterface& issuing,
+                            const crypto::CredentialKey& key);
+
+  /// Encrypts a ballot: slot values for each contest of the style. Returns its fingerprint.
+  /// Errors: Reject("ballot.votes-invalid").
+  absl::StatusOr<crypto::Hash32> Prepare(std::vector<ContestVotes> votes);
+
+  /// Proves, signs and casts what Prepare encrypted. Give a connection other than the issuers'.
+  /// A wallet restored from an old copy finds the next revision with `reading`'s help; the ballot
+  /// is then encrypted anew.
+  /// Errors: FailedPrecondition without tokens, without a prepared ballot, or while an earlier
+  /// ballot is pending; those of CheckCastResponse; rejections of the server.
+  absl::StatusOr<CheckedReceipt> Cast(urna::v1::Casting::StubInterface& casting,
+                                      urna::v1::Reading::StubInterface& reading);
+
+  /// Sends the wallet's pending ballot again, byte for byte. A ballot that the server rejects is
+  /// pending no more. Errors: FailedPrecondition if none is pending; as Cast.
+  absl::StatusOr<CheckedReceipt> CastPending(urna::v1::Casting::StubInterface& casting);
+
+  const crypto::BallotContext& ballot_context() const { return context_->styles[style_]; }
+  uint16_t style() const { return style_; }
+  /// Fingerprint of the ballot prepared last; Cast may have had to encrypt anew.
+  const crypto::Hash32& fingerprint() const { return fingerprint_; }
+
+ private:
+  Voter(std::shared_ptr<const poll::PollContext> context, uint16_t style, Wallet* wallet,
+        Save save, Retry retry)
+      : context_(std::move(context)),
+        style_(style),
+        wallet_(wallet),
+        save_(std::move(save)),
+        retry_(std::move(retry)) {}
+
+  absl::Status WithRetry(const std::function<absl::Status()>& request) const;
+  absl::StatusOr<crypto::Token> ObtainToken(urna::v1::Issuing::StubInterface& issuing,
+                                            const crypto::CredentialKey& key,
+                                            const crypto::Point& ballot_key, uint32_t issuer);
+  absl::StatusOr<crypto::Token> FetchToken(urna::v1::Issuing::StubInterface& issuing,
+                                           const crypto::CredentialKey& key,
+                                           const crypto::Point& ballot_key, uint32_t issuer);
+
+  std::shared_ptr<const poll::PollContext> context_;
+  uint16_t style_;
+  Wallet* wallet_;
+  Save save_;
+  Retry retry_;
+  std::vector<ContestVotes> votes_;
+  std::optional<crypto::PreparedBallot> prepared_;
+  crypto::Hash32 fingerprint_{};
+};
+
+}  // namespace urna::client

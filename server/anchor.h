@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace urna::server {
+
+/// The newest of a row of short texts, durable and outside of the database that it vouches for. No
+/// database notices that it was cut at a record boundary or restored from an old backup; whoever
+/// opens one compares it with its anchor. Best kept on another file system.
+///
+/// The file is appended to and now and then rewritten; a torn end is the write that was never
+/// acknowledged and is cut off. Not for several threads at once.
+class AnchorFile {
+ public:
+  /// Opens or creates. Errors: those of the file system, naming the path; DataLoss if the file is
+  /// not an anchor at all.
+  static absl::StatusOr<std::unique_ptr<AnchorFile>> Open(const std::string& path);
+  ~AnchorFile();
+  AnchorFile(const AnchorFile&) = delete;
+  AnchorFile& operator=(const AnchorFile&) = delete;
+
+  /// "" when nothing was written yet.
+  const std::string& newest() const { return newest_; }
+  /// After OK `text` survives a crash. After an error the process must stop: whether it is there is
+  /// unknown.
+  absl::Status Append(std::string_view text);
+
+ private:
+  explicit AnchorFile(std::string path) : path_(std::move(path)) {}
+  absl::Status OpenForAppending();
+
+  const std::string path_;
+  int fd_ = -1;
+  size_t size_ = 0;
+  std::string newest_;
+};
+
+}  // namespace urna::server

@@ -1,0 +1,103 @@
+// The arrows of docs/architecture.md: which folder may include which, and which libraries.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+using Set = std::set<std::string>;
+
+struct Room {
+  Set folders;    // of this project
+  Set libraries;  // first path component or whole name of foreign headers
+};
+
+// The standard library's headers have no dot and no slash; POSIX ones are listed.
+const Set kPosix = {"fcntl.h", "unistd.h", "sys", "signal.h", "termios.h", "netdb.h", "arpa",
+                    "netinet", "poll.h", "errno.h", "stdlib.h", "dirent.h", "time.h"};
+
+const std::map<std::string, Room>& Rooms() {
+  static const std::map<std::string, Room> rooms = {
+      {"base", {{"base"}, {"absl"}}},
+      {"crypto", {{"base", "crypto"}, {"absl", "sodium.h", "openssl"}}},
+      {"ledger", {{"base", "crypto", "ledger"}, {"absl", "openssl"}}},
+      {"ledger/store", {{"base", "crypto", "ledger", "ledger/store"}, {"absl", "rocksdb"}}},
+      {"poll", {{"base", "crypto", "ledger", "poll", "poll/counting"}, {"absl", "nlohmann"}}},
+      {"poll/counting", {{"base", "poll", "poll/counting"}, {"absl", "gmpxx.h"}}},
+      {"verifier",
+       {{"base", "crypto", "ledger", "poll", "poll/counting", "verifier"},
+        {"absl", "nlohmann", "CLI"}}},
+      {"client",
+       {{"base", "crypto", "ledger", "poll", "poll/counting", "proto", "client"},
+        {"absl", "nlohmann", "CLI", "grpcpp", "sodium.h"}}},
+      {"server",
+       {{"base", "crypto", "ledger", "ledger/store", "poll", "poll/counting", "proto", "server"},
+        {"absl", "CLI", "nlohmann", "grpcpp", "openssl", "rocksdb", "sodium.h"}}},
+      {"demo",
+       {{"base", "crypto", "ledger", "poll", "poll/counting", "proto", "client", "demo"},
+        {"absl", "nlohmann", "CLI", "grpcpp"}}},
+  };
+  return rooms;
+}
+
+std::vector<std::string> ArrowsBroken(const std::string& folder, const std::string& name,
+                                      std::istream& source) {
+  const Room& room = Rooms().at(folder);
+  std::vector<std::string> broken;
+  std::string line;
+  while (std::getline(source, line)) {
+    if (!line.starts_with("#include ")) continue;
+    const char open = line[9];
+    const std::string path = line.substr(10, line.find_first_of("\">", 10) - 10);
+    const fs::path parent = fs::path(path).parent_path();
+    if (open == '"') {
+      const bool own = room.folders.contains(parent.string());
+      const bool library = room.libraries.contains(parent.begin()->string());
+      if (!own && !library) broken.push_back(name + " includes " + path);
+      continue;
+    }
+    const std::string first = fs::path(path).begin()->string();
+    const bool standard = path.find('.') == std::string::npos && path.find('/') == std::string::npos;
+    if (!standard && !kPosix.contains(first) && !room.libraries.contains(first)) {
+      broken.push_back(name + " includes <" + path + ">");
+    }
+  }
+  return broken;
+}
+
+TEST(Arrows, EveryFolderIncludesOnlyWhatItMay) {
+  size_t files = 0;
+  for (const auto& [folder, room] : Rooms()) {
+    for (const auto& entry : fs::directory_iterator(fs::path(URNA_SOURCE_DIR) / folder)) {
+      const std::string extension = entry.path().extension().string();
+      if (extension != ".h" && extension != ".cc") continue;
+      ++files;
+      std::ifstream source(entry.path());
+      for (const std::string& arrow : ArrowsBroken(folder, entry.path().filename().string(), source)) {
+        ADD_FAILURE() << folder << "/" << arrow;
+      }
+    }
+  }
+  EXPECT_GT(files, 50u);
+}
+
+TEST(Arrows, AWrongArrowIsNoticed) {
+  for (const std::string include :
+       {"#include \"server/sequencer.h\"", "#include <grpcpp/grpcpp.h>",
+        "#include \"ledger/store/store.h\"", "#include \"proto/urna.pb.h\""}) {
+    std::istringstream source(include + "\n");
+    EXPECT_EQ(ArrowsBroken("verifier", "x.cc", source).size(), 1u) << include;
+  }
+  std::istringstream fine("#include <vector>\n#include \"poll/state.h\"\n#include \"absl/status/status.h\"\n");
+  EXPECT_TRUE(ArrowsBroken("verifier", "x.cc", fine).empty());
+}
+
+}  // namespace

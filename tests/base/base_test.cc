@@ -1,0 +1,135 @@
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/bytes.h"
+#include "base/codec.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "base/text.h"
+
+namespace urna::base {
+namespace {
+
+TEST(Bytes, HexIsStrictAboutLengthAndDigits) {
+  std::array<uint8_t, 2> out{};
+  EXPECT_TRUE(Unhex("aBf0", out));
+  EXPECT_EQ(Hex(out), "abf0");
+  for (const char* bad : {"", "ab", "abcde", "abcg", "ab 0", "0xab", "abf0 "}) {
+    EXPECT_FALSE(Unhex(bad, out)) << bad;
+  }
+}
+
+TEST(Bytes, Base64HasOneSpelling) {
+  std::string out;
+  EXPECT_TRUE(Unbase64("Zm9vYg==", &out));
+  EXPECT_EQ(out, "foob");
+  EXPECT_TRUE(Unbase64("", &out));
+  // Missing padding, blanks, URL alphabet, spare bits that are not zero.
+  for (const char* bad : {"Zm9vYg", "Zm9vYg=", "Zm9v Yg==", "Zm9vYg==\n", "-_8=", "Zm9vYh=="}) {
+    EXPECT_FALSE(Unbase64(bad, &out)) << bad;
+  }
+}
+
+TEST(Codec, ReadsWhatItWrote) {
+  Writer w;
+  w.U8(1).U16(0x0203).U32(0x04050607).U64(0x08090a0b0c0d0e0fULL).Frame("text").Raw("tail");
+  EXPECT_EQ(Hex(w.bytes().substr(0, 7)), "01030207060504");
+  Reader r(w.bytes());
+  EXPECT_EQ(r.U8(), 1);
+  EXPECT_EQ(r.U16(), 0x0203);
+  EXPECT_EQ(r.U32(), 0x04050607u);
+  EXPECT_EQ(r.U64(), 0x08090a0b0c0d0e0fULL);
+  EXPECT_EQ(r.Frame(10), "text");
+  EXPECT_EQ(r.Raw(4), "tail");
+  EXPECT_TRUE(r.Finish().ok());
+}
+
+TEST(Codec, NamesTheByteWhereTheInputEndsOrGoesOn) {
+  Reader cut("abc");
+  cut.U16();
+  cut.U16();
+  EXPECT_EQ(RejectId(cut.Finish()), "record.malformed");
+  EXPECT_NE(cut.Finish().message().find("at byte 2"), absl::string_view::npos);
+  EXPECT_EQ(cut.U64(), 0u);
+  Reader more("abc");
+  more.U16();
+  EXPECT_NE(more.Finish().message().find("1 bytes too many"), absl::string_view::npos);
+  Writer huge;
+  huge.U32(0xffffffff);
+  Reader frame(huge.bytes());
+  frame.Frame(100);
+  EXPECT_FALSE(frame.Finish().ok());
+}
+
+TEST(Text, Utf8IsChecked) {
+  for (const char* good : {"", "abc", "zażółć gęślą jaźń", "\xf0\x9f\x97\xb3"}) {
+    EXPECT_TRUE(IsUtf8(good)) << good;
+  }
+  for (const char* bad : {"\x80", "\xc0\x80", "\xc3", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff"}) {
+    EXPECT_FALSE(IsUtf8(bad));
+  }
+}
+
+TEST(Text, NumbersAndTimesHaveOneSpelling) {
+  uint64_t value = 0;
+  EXPECT_TRUE(ParseU64("18446744073709551615", &value));
+  EXPECT_EQ(value, ~uint64_t{0});
+  for (const char* bad : {"", "-1", "+1", "01", "1 ", "18446744073709551616", "1e3"}) {
+    EXPECT_FALSE(ParseU64(bad, &value)) << bad;
+  }
+  EXPECT_TRUE(ParseUtc("2014-05-25T06:00:00Z", &value));
+  EXPECT_EQ(value, 1400997600u);
+  EXPECT_EQ(FormatUtc(value), "2014-05-25T06:00:00Z");
+  for (const char* bad : {"2014-05-25", "2014-05-25 06:00:00", "2014-02-30T06:00:00Z",
+                          "2014-05-25T06:00:00+02:00", "1914-05-25T06:00:00Z", "2014-5-25T06:00:00Z"}) {
+    EXPECT_FALSE(ParseUtc(bad, &value)) << bad;
+  }
+}
+
+TEST(Status, ARejectionKeepsItsIdWhenAnnotated) {
+  const absl::Status status = Annotate(Reject("ballot.malformed", "too short"), "record 7");
+  EXPECT_EQ(RejectId(status), "ballot.malformed");
+  EXPECT_EQ(status.message(), "record 7: too short");
+  EXPECT_EQ(RejectId(absl::UnavailableError("disk")), "");
+}
+
+class FileTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "urna-file-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::string folder_;
+};
+
+TEST_F(FileTest, ReplacesAtomicallyAndLeavesNothingBehind) {
+  const std::string path = folder_ + "/x";
+  ASSERT_TRUE(WriteFileAtomic(path, "one", 0600).ok());
+  ASSERT_TRUE(WriteFileAtomic(path, "two", 0600).ok());
+  EXPECT_EQ(*ReadFile(path), "two");
+  struct stat info;
+  ASSERT_EQ(stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  EXPECT_EQ(CreateFileAtomic(path, "three").code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(*ReadFile(path), "two");
+  size_t files = 0;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder_)) ++files;
+  EXPECT_EQ(files, 1u);
+}
+
+TEST_F(FileTest, NamesThePathInEveryError) {
+  EXPECT_EQ(ReadFile(folder_ + "/none").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_NE(ReadFile(folder_ + "/none").status().message().find("/none"), absl::string_view::npos);
+  EXPECT_FALSE(ReadFile(folder_).ok());
+  ASSERT_TRUE(WriteFileAtomic(folder_ + "/big", std::string(100, 'x')).ok());
+  EXPECT_EQ(ReadFile(folder_ + "/big", 99).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_FALSE(WriteFileAtomic(folder_ + "/none/x", "y").ok());
+  EXPECT_FALSE(MakeFolders(folder_ + "/big/y").ok());
+}
+
+}  // namespace
+}  // namespace urna::base
