@@ -66,6 +66,8 @@ bool ParseU64(std::string_view text, uint64_t* out) {
 }
 
 bool ParseUtc(std::string_view text, uint64_t* out) {
+  constexpr size_t kLength = sizeof "2014-05-25T06:00:00Z" - 1;
+  if (text.size() != kLength) return false;
   absl::Time time;
   std::string error;
   if (!absl::ParseTime("%Y-%m-%dT%H:%M:%SZ", Absl(text), &time, &error)) return false;

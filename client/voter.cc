@@ -60,7 +60,9 @@ absl::StatusOr<crypto::IssuerAnswer> DecodeAnswer(std::string_view bytes) {
 }
 
 bool MayTryAgain(const absl::Status& status) {
-  if (!base::RejectId(status).empty()) return false;
+  const std::string reject = base::RejectId(status);
+  // An issuer that was restarted has forgotten its sessions, at no cost to the voter.
+  if (!reject.empty()) return reject == "token.session-unknown";
   return status.code() == absl::StatusCode::kUnavailable ||
          status.code() == absl::StatusCode::kDeadlineExceeded ||
          status.code() == absl::StatusCode::kResourceExhausted;
@@ -262,11 +264,8 @@ absl::StatusOr<crypto::Token> Voter::FetchToken(v1::Issuing::StubInterface& issu
   request.set_credential(Bytes(key.V.view()));
   request.set_signature(SignatureBytes(
       key, crypto::CredentialStatement::Fetch(info.opening, info.style, info.X)));
-  v1::FetchResponse response;
-  grpc::ClientContext call;
-  SetDeadline(call);
-  const grpc::Status outcome = issuing.Fetch(&call, request, &response);
-  URNA_RETURN_IF_ERROR(FromGrpc(outcome, call));
+  URNA_ASSIGN_OR_RETURN(const v1::FetchResponse response,
+                        Call(issuing, &v1::Issuing::StubInterface::Fetch, request));
 
   URNA_ASSIGN_OR_RETURN(const crypto::TokenOffer offer, DecodeOffer(response.offer()));
   const crypto::TokenRequest token(info, offer, wallet_->omega, ballot_key);
@@ -296,11 +295,8 @@ absl::StatusOr<crypto::Token> Voter::ObtainToken(v1::Issuing::StubInterface& iss
   begin.set_credential(Bytes(key.V.view()));
   begin.set_signature(SignatureBytes(
       key, crypto::CredentialStatement::Begin(info.opening, info.style, info.X)));
-  v1::BeginResponse begun;
-  grpc::ClientContext begin_call;
-  SetDeadline(begin_call);
-  const grpc::Status begin_outcome = issuing.Begin(&begin_call, begin, &begun);
-  URNA_RETURN_IF_ERROR(FromGrpc(begin_outcome, begin_call));
+  URNA_ASSIGN_OR_RETURN(const v1::BeginResponse begun,
+                        Call(issuing, &v1::Issuing::StubInterface::Begin, begin));
 
   URNA_ASSIGN_OR_RETURN(const crypto::TokenOffer offer, DecodeOffer(begun.offer()));
   const crypto::TokenRequest token(info, offer, wallet_->omega, ballot_key);
@@ -313,11 +309,8 @@ absl::StatusOr<crypto::Token> Voter::ObtainToken(v1::Issuing::StubInterface& iss
   ask.set_signature(SignatureBytes(
       key, crypto::CredentialStatement::Request(info.opening, info.style, info.X, offer.A, offer.C,
                                                 token.challenge())));
-  v1::AnswerResponse answered;
-  grpc::ClientContext answer_call;
-  SetDeadline(answer_call);
-  const grpc::Status answer_outcome = issuing.Answer(&answer_call, ask, &answered);
-  URNA_RETURN_IF_ERROR(FromGrpc(answer_outcome, answer_call));
+  URNA_ASSIGN_OR_RETURN(const v1::AnswerResponse answered,
+                        Call(issuing, &v1::Issuing::StubInterface::Answer, ask));
   URNA_ASSIGN_OR_RETURN(const crypto::IssuerAnswer answer, DecodeAnswer(answered.answer()));
   return token.Unblind(answer);
 }
@@ -385,11 +378,8 @@ absl::StatusOr<CheckedReceipt> Voter::Cast(v1::Casting::StubInterface& casting,
     v1::LastRevisionRequest request;
     request.set_poll(Bytes(base::View(context_->poll)));
     request.set_ballot_key(Bytes(key.BK.view()));
-    v1::LastRevisionResponse last;
-    grpc::ClientContext call;
-    SetDeadline(call);
-    const grpc::Status outcome = reading.LastRevision(&call, request, &last);
-    URNA_RETURN_IF_ERROR(FromGrpc(outcome, call));
+    URNA_ASSIGN_OR_RETURN(const v1::LastRevisionResponse last,
+                          Call(reading, &v1::Reading::StubInterface::LastRevision, request));
     revision = std::max(revision, last.revision());
   }
   return receipt;
@@ -402,11 +392,9 @@ absl::StatusOr<CheckedReceipt> Voter::CastPending(v1::Casting::StubInterface& ca
   request.set_poll(Bytes(base::View(context_->poll)));
   request.set_ballot(pending.payload);
   v1::CastResponse response;
-  const absl::Status sent = WithRetry([&] {
-    grpc::ClientContext call;
-    SetDeadline(call);
-    const grpc::Status outcome = casting.Cast(&call, request, &response);
-    return FromGrpc(outcome, call);
+  const absl::Status sent = WithRetry([&]() -> absl::Status {
+    URNA_ASSIGN_OR_RETURN(response, Call(casting, &v1::Casting::StubInterface::Cast, request));
+    return absl::OkStatus();
   });
   if (!sent.ok()) {
     // What was rejected is not on the ledger and never will be with these bytes, except after a

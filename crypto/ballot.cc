@@ -62,9 +62,8 @@ std::vector<uint32_t> AllSlots(uint32_t slots) {
 }
 
 void AddSum(uint32_t slots, uint32_t lo, uint32_t hi, std::vector<Constraint>& out) {
-  out.push_back({.kind = Constraint::Kind::kProduct,
-                 .slots = AllSlots(slots),
-                 .roots = Range(lo, hi)});
+  out.push_back(
+      {.kind = Constraint::Kind::kProduct, .slots = AllSlots(slots), .roots = Range(lo, hi)});
 }
 
 uint64_t IntegerPower(uint64_t base, uint32_t exponent) {
@@ -97,45 +96,41 @@ std::vector<std::vector<Constraint>> AllConstraints(const BallotShape& shape) {
 }  // namespace
 
 uint32_t SlotCount(const Rule& rule) {
-  return std::visit(Overloaded{[](const Choose& r) { return r.n; },
-                               [](const Score& r) { return r.n; },
-                               [](const Points& r) { return r.n; },
-                               [](const Picks& r) { return 2 * r.w; }},
-                    rule);
+  return std::visit(
+      Overloaded{[](const Choose& r) { return r.n; }, [](const Score& r) { return r.n; },
+                 [](const Points& r) { return r.n; }, [](const Picks& r) { return 2 * r.w; }},
+      rule);
 }
 
 uint32_t LargestValue(const Rule& rule) {
-  return std::visit(Overloaded{[](const Choose&) { return uint32_t{1}; },
-                               [](const Score& r) {
-                                 return r.has_total ? std::min(r.max, r.total_hi) : r.max;
-                               },
-                               [](const Points& r) { return r.k; },
-                               [](const Picks&) { return kDigitBase - 1; }},
-                    rule);
+  return std::visit(
+      Overloaded{[](const Choose&) { return uint32_t{1}; },
+                 [](const Score& r) { return r.has_total ? std::min(r.max, r.total_hi) : r.max; },
+                 [](const Points& r) { return r.k; }, [](const Picks&) { return kDigitBase - 1; }},
+      rule);
 }
 
 absl::Status CheckRule(const Rule& rule) {
-  return std::visit(
-      Overloaded{[](const Choose& r) {
-                   URNA_RETURN_IF_ERROR(CheckSlots(r.n));
-                   return CheckRange(r.lo, r.hi, r.n);
-                 },
-                 [](const Score& r) {
-                   URNA_RETURN_IF_ERROR(CheckSlots(r.n));
-                   URNA_RETURN_IF_ERROR(CheckRange(0, r.max, kMaxDegree - 1));
-                   if (!r.has_total) return absl::OkStatus();
-                   return CheckRange(r.total_lo, r.total_hi, uint64_t{r.max} * r.n);
-                 },
-                 [](const Points& r) {
-                   URNA_RETURN_IF_ERROR(CheckSlots(r.n));
-                   return CheckRange(1, r.k, std::min(r.n, kMaxPoints));
-                 },
-                 [](const Picks& r) {
-                   if (r.n == 0) return Invalid("no options");
-                   URNA_RETURN_IF_ERROR(CheckRange(1, r.n, kMaxPickOption));
-                   return CheckRange(1, r.w, r.n);
-                 }},
-      rule);
+  return std::visit(Overloaded{[](const Choose& r) {
+                                 URNA_RETURN_IF_ERROR(CheckSlots(r.n));
+                                 return CheckRange(r.lo, r.hi, r.n);
+                               },
+                               [](const Score& r) {
+                                 URNA_RETURN_IF_ERROR(CheckSlots(r.n));
+                                 URNA_RETURN_IF_ERROR(CheckRange(0, r.max, kMaxDegree - 1));
+                                 if (!r.has_total) return absl::OkStatus();
+                                 return CheckRange(r.total_lo, r.total_hi, uint64_t{r.max} * r.n);
+                               },
+                               [](const Points& r) {
+                                 URNA_RETURN_IF_ERROR(CheckSlots(r.n));
+                                 return CheckRange(1, r.k, std::min(r.n, kMaxPoints));
+                               },
+                               [](const Picks& r) {
+                                 if (r.n == 0) return Invalid("no options");
+                                 URNA_RETURN_IF_ERROR(CheckRange(1, r.n, kMaxPickOption));
+                                 return CheckRange(1, r.w, r.n);
+                               }},
+                    rule);
 }
 
 bool Obeys(const Rule& rule, std::span<const uint32_t> values) {
@@ -343,8 +338,7 @@ Scalar EvaluateConstraint(const Constraint& constraint, const std::vector<Scalar
 // e_0..e_(d-1) of P(X); e_d is zero for a valid ballot.
 SecretPolynomial ProofPolynomial(const std::vector<std::vector<Constraint>>& constraints,
                                  const std::vector<std::vector<SecretScalar>>& v,
-                                 const std::vector<std::vector<SecretScalar>>& a,
-                                 const Scalar& y) {
+                                 const std::vector<std::vector<SecretScalar>>& a, const Scalar& y) {
   const uint32_t d = Degree(constraints);
   SecretPolynomial p(d + 1);
   Scalar weight = Scalar::FromU64(1);
@@ -371,16 +365,15 @@ absl::Status CheckForm(const BallotContext& context, const Ballot& ballot) {
   const BallotShape& shape = context.shape;
   if (ballot.revision == 0) return Malformed("revisions count from 1");
   if (ballot.tokens.size() != shape.issuers) {
-    return Malformed(
-        base::Cat(ballot.tokens.size(), " tokens instead of ", shape.issuers));
+    return Malformed(base::Cat(ballot.tokens.size(), " tokens instead of ", shape.issuers));
   }
   if (ballot.contests.size() != shape.contests.size() ||
       ballot.proof.contests.size() != shape.contests.size()) {
     return Malformed(base::Cat("not the ", shape.contests.size(), " contests of its style"));
   }
   if (ballot.proof.E.size() != shape.degree()) {
-    return Malformed(base::Cat(ballot.proof.E.size(), " commitments E instead of ",
-                               shape.degree()));
+    return Malformed(
+        base::Cat(ballot.proof.E.size(), " commitments E instead of ", shape.degree()));
   }
   if (ballot.ballot_key.IsIdentity()) return Malformed("the ballot key is the identity");
   if (ballot.proof.A_b.IsIdentity()) return Malformed("A_b is the identity");
@@ -392,7 +385,8 @@ absl::Status CheckForm(const BallotContext& context, const Ballot& ballot) {
     if (ciphertext.C.size() != slots || proof.B.size() != slots || proof.f.size() != slots) {
       return Malformed(base::Cat("contest ", id, ": not ", slots, " slots"));
     }
-    if (ciphertext.R.IsIdentity()) return Malformed(base::Cat("contest ", id, ": R is the identity"));
+    if (ciphertext.R.IsIdentity())
+      return Malformed(base::Cat("contest ", id, ": R is the identity"));
     if (proof.A.IsIdentity()) return Malformed(base::Cat("contest ", id, ": A is the identity"));
   }
   return absl::OkStatus();
@@ -417,8 +411,7 @@ absl::Status CheckProof(const BallotContext& context, const Ballot& ballot) {
     for (size_t i = 0; i < part.f.size(); ++i) {
       if (Mul(part.z, context.keys[i]) + MulBase(part.f[i]) !=
           Mul(x, ciphertext.C[i]) + part.B[i]) {
-        return ProofInvalid(
-            base::Cat("contest ", id, ", slot ", i, ": C is not what was proven"));
+        return ProofInvalid(base::Cat("contest ", id, ", slot ", i, ": C is not what was proven"));
       }
     }
   }
@@ -472,9 +465,9 @@ absl::StatusOr<PreparedBallot> PreparedBallot::Encrypt(const BallotContext& cont
   URNA_RETURN_IF_ERROR(CheckKeys(context));
   const auto& contests = context.shape.contests;
   if (votes.size() != contests.size()) {
-    return base::Reject("ballot.votes-invalid", base::Cat("votes for ", votes.size(),
-                                                          " contests instead of ",
-                                                          contests.size()));
+    return base::Reject(
+        "ballot.votes-invalid",
+        base::Cat("votes for ", votes.size(), " contests instead of ", contests.size()));
   }
   std::vector<std::vector<SecretScalar>> scalars(votes.size());
   for (size_t c = 0; c < votes.size(); ++c) {
@@ -644,9 +637,7 @@ class BallotReader {
   Point NonIdentity(std::string_view field) {
     return Value(Point::DecodeNonIdentity(reader_.Raw(32)), field);
   }
-  Scalar AnyScalar(std::string_view field) {
-    return Value(Scalar::Decode(reader_.Raw(32)), field);
-  }
+  Scalar AnyScalar(std::string_view field) { return Value(Scalar::Decode(reader_.Raw(32)), field); }
   void SetPlace(std::string place) { place_ = std::move(place); }
   const absl::Status& status() const { return status_; }
 

@@ -58,10 +58,10 @@ bool Obeys(const Rule& rule, std::span<const uint32_t> values);
 struct Constraint {
   enum class Kind { kProduct, kPowerSum };
   Kind kind;
-  std::vector<uint32_t> slots;   ///< the slots summed over, from 0
-  std::vector<uint64_t> roots;   ///< kProduct: the values the sum may take
-  uint32_t exponent = 0;         ///< kPowerSum: e
-  uint64_t value = 0;            ///< kPowerSum: the required sum of v_i^e
+  std::vector<uint32_t> slots;  ///< the slots summed over, from 0
+  std::vector<uint64_t> roots;  ///< kProduct: the values the sum may take
+  uint32_t exponent = 0;        ///< kPowerSum: e
+  uint64_t value = 0;           ///< kPowerSum: the required sum of v_i^e
   uint32_t degree() const;
 };
 /// In the order of the protocol: slots first, then sums.
@@ -114,13 +114,17 @@ struct Ballot {
 struct BallotContext {
   Hash32 opening;
   BallotShape shape;
-  std::vector<Point> keys;           ///< K_1 .. K_W, at least as many as the widest contest
-  std::vector<TokenInfo> issuers;    ///< one per issuer, of this style
+  std::vector<Point> keys;         ///< K_1 .. K_W, at least as many as the widest contest
+  std::vector<TokenInfo> issuers;  ///< one per issuer, of this style
 };
 
 /// A ballot that was encrypted but not yet signed and cast: it can be challenged instead.
 class PreparedBallot {
  public:
+  /// Move-only: of a copy, one half could be challenged and the other cast.
+  PreparedBallot(PreparedBallot&&) = default;
+  PreparedBallot& operator=(PreparedBallot&&) = default;
+
   /// Encrypts `votes` (slot values per contest). Fresh randomness every time.
   /// Errors: Reject("ballot.votes-invalid") if a contest's values do not obey its rule.
   /// FailedPrecondition if the context has fewer keys than a contest has slots.

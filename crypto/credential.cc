@@ -80,8 +80,8 @@ absl::StatusOr<SecretText> ParseCode(std::string_view typed) {
     ++count;
   }
   if (status.ok() && count != symbols.size()) {
-    status = base::Reject("code.malformed", base::Cat("a code has ", symbols.size(),
-                                                      " symbols, these are ", count));
+    status = base::Reject("code.malformed",
+                          base::Cat("a code has ", symbols.size(), " symbols, these are ", count));
   }
   std::string random(symbols.data(), kRandomSymbols);
   if (status.ok()) {
@@ -160,8 +160,7 @@ Scalar CredentialChallenge(Transcript& transcript, const Point& U) {
 
 }  // namespace
 
-CredentialSignature SignCredential(const CredentialKey& key,
-                                   const CredentialStatement& statement) {
+CredentialSignature SignCredential(const CredentialKey& key, const CredentialStatement& statement) {
   Transcript transcript = statement.transcript();
   transcript.Append("V", key.V);
   const SecretScalar u = Hedge(transcript, {base::View(key.k.Expose())}).Next();

@@ -70,9 +70,9 @@ DecryptionShare MakeDecryptionShare(const DecryptionStatement& statement,
 absl::Status VerifyDecryptionShare(const DecryptionStatement& statement,
                                    const DecryptionShare& share) {
   const auto invalid = [&statement](std::string_view why) {
-    return base::Reject("decryption.share-invalid",
-                        base::Cat("trustee ", statement.trustee, ", contest ", statement.contest,
-                                  ": ", why));
+    return base::Reject(
+        "decryption.share-invalid",
+        base::Cat("trustee ", statement.trustee, ", contest ", statement.contest, ": ", why));
   };
   const size_t ciphertexts = statement.R.size(), slots = statement.P.size();
   if (ciphertexts == 0 || slots == 0) return invalid("nothing to decrypt");
@@ -81,8 +81,8 @@ absl::Status VerifyDecryptionShare(const DecryptionStatement& statement,
   }
   for (size_t b = 0; b < ciphertexts; ++b) {
     if (share.D[b].size() != slots) {
-      return invalid(base::Cat("ciphertext ", b, ": ", share.D[b].size(), " slots instead of ",
-                               slots));
+      return invalid(
+          base::Cat("ciphertext ", b, ": ", share.D[b].size(), " slots instead of ", slots));
     }
     if (statement.R[b].IsIdentity()) return invalid(base::Cat("R ", b, " is the identity"));
   }
@@ -157,8 +157,7 @@ absl::StatusOr<uint64_t> DiscreteLogVartime(const Point& point, uint64_t bound) 
     }
     rest = rest - giant_step;
   }
-  return base::Reject("tally.out-of-bound",
-                      base::Cat("the decrypted value is not in 0..", bound));
+  return base::Reject("tally.out-of-bound", base::Cat("the decrypted value is not in 0..", bound));
 }
 
 }  // namespace urna::crypto

@@ -20,9 +20,9 @@ struct DecryptionStatement {
   Hash32 opening;
   Hash32 closed;
   std::string_view contest;
-  uint32_t trustee;                 ///< from 1
-  std::span<const Point> R;         ///< B ciphertexts' first components
-  std::span<const Point> P;         ///< the trustee's public shares of the contest's slots
+  uint32_t trustee;          ///< from 1
+  std::span<const Point> R;  ///< B ciphertexts' first components
+  std::span<const Point> P;  ///< the trustee's public shares of the contest's slots
 };
 
 struct DecryptionShare {

@@ -45,8 +45,7 @@ base::Bytes32 ScalarMult(const uint8_t* scalar, const base::Bytes32& point) {
 }
 base::Bytes32 ScalarMultBase(const uint8_t* scalar) {
   base::Bytes32 out{};
-  [[maybe_unused]] const int is_identity =
-      crypto_scalarmult_ristretto255_base(out.data(), scalar);
+  [[maybe_unused]] const int is_identity = crypto_scalarmult_ristretto255_base(out.data(), scalar);
   return out;
 }
 

@@ -11,7 +11,7 @@ namespace urna::crypto {
 /// Holds a secret: move-only, wiped when destroyed or moved from, without printer or comparison.
 /// `Expose()` is the only way in, so that every use can be found by name.
 template <typename T>
-  requires std::is_trivially_copyable_v<T>
+requires std::is_trivially_copyable_v<T>
 class Secret {
  public:
   Secret() : value_{} {}

@@ -70,8 +70,7 @@ TokenInfo::TokenInfo(const Hash32& opening_in, std::string_view style_in, const 
           FramedHash({"token-info", base::View(opening_in), style_in, X_in.view()}))) {}
 
 IssuerSession::IssuerSession(const TokenInfo& info)
-    : IssuerSession(info, SecretScalar::Random(), SecretScalar::Random(),
-                    SecretScalar::Random()) {}
+    : IssuerSession(info, SecretScalar::Random(), SecretScalar::Random(), SecretScalar::Random()) {}
 
 IssuerSession::IssuerSession(const TokenInfo& info, SecretScalar a, SecretScalar t, SecretScalar y)
     : a_(std::move(a)),

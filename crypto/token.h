@@ -96,8 +96,7 @@ BallotKey DeriveBallotKey(const Omega& omega, const Hash32& opening);
 /// omega recovers the token from the stored answer on another device.
 class TokenRequest {
  public:
-  TokenRequest(const TokenInfo& info, const TokenOffer& offer, const Omega& omega,
-               const Point& BK);
+  TokenRequest(const TokenInfo& info, const TokenOffer& offer, const Omega& omega, const Point& BK);
 
   /// The blinded challenge c = c' gamma2 to send.
   const Scalar& challenge() const { return c_; }

@@ -142,9 +142,9 @@ absl::StatusOr<Dealer> Dealer::Deserialize(uint32_t keys, uint32_t threshold,
                                            const SecretText& bytes) {
   const uint64_t size = uint64_t{keys} * threshold * kScalarSize;
   if (size == 0 || bytes.Expose().size() != size) {
-    return base::Reject("trustee.secret-malformed",
-                        base::Cat("a dealer's secret of ", bytes.Expose().size(),
-                                  " bytes instead of ", size));
+    return base::Reject(
+        "trustee.secret-malformed",
+        base::Cat("a dealer's secret of ", bytes.Expose().size(), " bytes instead of ", size));
   }
   base::Reader reader(bytes.Expose());
   Dealer dealer;

@@ -22,11 +22,12 @@ BundleStream::~BundleStream() {
   thread_.join();
 }
 
-std::optional<BundleStream::Bundle> BundleStream::Next() {
+BundleStream::Bundle BundleStream::Next() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return !ready_.empty() || finished_; });
-  if (ready_.empty()) return std::nullopt;
-  Bundle bundle = std::move(ready_.front());
+  Bundle bundle;
+  if (ready_.empty()) return bundle;
+  bundle = std::move(ready_.front());
   ready_.pop_front();
   changed_.notify_all();
   return bundle;
@@ -36,8 +37,14 @@ void BundleStream::Run() {
   // The count is unverified and may be absurd: the first file that is not there ends the stream.
   bool failed = false;
   for (uint64_t i = 0; i < reader_.bundle_count() && !failed; ++i) {
-    Bundle bundle = reader_.ReadBundle(i);
-    failed = !bundle.ok();
+    Bundle bundle;
+    auto entries = reader_.ReadBundle(i);
+    failed = !entries.ok();
+    if (failed) {
+      bundle.status = entries.status();
+    } else {
+      bundle.entries = *std::move(entries);
+    }
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return ready_.size() < kAhead || abandoned_; });
     if (abandoned_) break;

@@ -23,6 +23,7 @@
 #include "poll/payload.h"
 #include "poll/replay.h"
 #include "verifier/bundle_stream.h"
+#include "verifier/witnesses.h"
 
 namespace urna::verifier {
 namespace {
@@ -209,17 +210,17 @@ class Audit {
     NoteRoot();
     BundleStream stream(*reader_);
     for (;;) {
-      auto bundle = stream.Next();
+      BundleStream::Bundle bundle = stream.Next();
       if (stop_) return absl::CancelledError("interrupted");
-      if (!bundle.has_value()) break;
-      if (!bundle->ok()) {
+      if (!bundle.status.ok()) {
         // A bundle that is not there stands in the list of missing files.
-        if (!absl::IsNotFound(bundle->status()) || reader_->file_faults().empty()) {
-          Of(CheckId::kExportFiles).Fail(FaultOf(bundle->status()));
+        if (!absl::IsNotFound(bundle.status) || reader_->file_faults().empty()) {
+          Of(CheckId::kExportFiles).Fail(FaultOf(bundle.status));
         }
         break;
       }
-      for (std::string& record : **bundle) {
+      if (bundle.entries.empty()) break;
+      for (std::string& record : bundle.entries) {
         batch_bytes += record.size();
         batch.push_back(std::move(record));
       }
@@ -282,7 +283,6 @@ class Audit {
     if (!record.ok()) return;
     ++accepted_[record->kind];
     if (record->kind == static_cast<uint8_t>(RecordKind::kClosed)) closed_at_ = index;
-    if (record->kind == static_cast<uint8_t>(RecordKind::kDecryptionPart)) decrypted_ = true;
     if (record->kind != static_cast<uint8_t>(RecordKind::kRegisterMissing)) return;
     const auto payload =
         poll::DecodePayload(record->kind, record->payload, state().definition().get());
@@ -338,7 +338,7 @@ class Audit {
     JudgeRegisters();
     JudgeTally();
     JudgeHeld();
-    JudgeWitnesses();
+    JudgeCosignatures();
   }
 
   void JudgeLedger() {
@@ -683,39 +683,17 @@ class Audit {
                ballot->revision, ")");
   }
 
-  void JudgeWitnesses() {
-    Check& check = Of(CheckId::kWitnesses);
+  void JudgeCosignatures() {
     if (report_.definition == nullptr) {
-      check.Skip("the ledger holds no valid definition");
+      Of(CheckId::kWitnesses).Skip("the ledger holds no valid definition");
       return;
     }
-    const poll::Definition& d = *report_.definition;
-    uint32_t cosigned = 0;
-    for (const ledger::NoteKey& witness : d.witnesses) {
-      bool found = false;
-      for (const std::string& bytes : good_notes_) {
-        const auto note = ledger::Note::Parse(bytes);
-        if (!note.ok()) continue;
-        const absl::Status status = ledger::VerifyNote(*note, witness);
-        if (base::RejectId(status) == "note.signature-invalid") check.Fail(FaultOf(status));
-        const auto size = SizeIn(bytes);
-        found |= closed_at_.has_value() && size > *closed_at_ && HasCosignature(*note, witness);
-      }
-      if (found) ++cosigned;
-    }
-    const std::string found = Cat(cosigned, " of the ", d.witnesses_needed,
-                                  " witnesses needed cosigned the closed ledger");
-    if (d.witnesses_needed == 0) {
-      check.Skip("the definition demands none");
-    } else if (cosigned >= d.witnesses_needed) {
-      check.Pass(found);
-    } else if (decrypted_) {
-      check.Fail(FaultOf("witness.too-few",
-                         Cat(found, ", as they must before decryption; --checkpoint adds cosigned "
-                                    "checkpoints")));
-    } else {
-      check.Skip(Cat(found, "; not due before decryption"));
-    }
+    JudgeWitnesses(Of(CheckId::kWitnesses),
+                   {.witnesses = report_.definition->witnesses,
+                    .needed = report_.definition->witnesses_needed,
+                    .closed_at = closed_at_,
+                    .decrypted = Accepted(RecordKind::kDecryptionPart) > 0},
+                   good_notes_);
   }
 
   // --- After ---
@@ -760,7 +738,6 @@ class Audit {
   std::array<uint64_t, 256> accepted_{};                // records by kind
   std::optional<uint64_t> closed_at_;
   std::optional<uint64_t> certificate_refused_;
-  bool decrypted_ = false;
 
   Report report_;
   std::array<Check, kCheckCount> checks_;

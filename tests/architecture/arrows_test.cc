@@ -22,7 +22,7 @@ struct Room {
 
 // The standard library's headers have no dot and no slash; POSIX ones are listed.
 const Set kPosix = {"fcntl.h", "unistd.h", "sys", "signal.h", "termios.h", "netdb.h", "arpa",
-                    "netinet", "poll.h", "errno.h", "stdlib.h", "dirent.h", "time.h"};
+                    "netinet", "poll.h", "errno.h", "stdlib.h", "dirent.h", "time.h", "stdio.h", "pthread.h"};
 
 const std::map<std::string, Room>& Rooms() {
   static const std::map<std::string, Room> rooms = {

@@ -16,8 +16,7 @@ bool Satisfies(const Rule& rule, const Values& values) {
     uint64_t sum = 0;
     for (const uint32_t slot : constraint.slots) {
       uint64_t term = 1;
-      const uint32_t e =
-          constraint.kind == Constraint::Kind::kPowerSum ? constraint.exponent : 1;
+      const uint32_t e = constraint.kind == Constraint::Kind::kPowerSum ? constraint.exponent : 1;
       for (uint32_t i = 0; i < e; ++i) term *= values[slot];
       sum += term;
     }
@@ -30,23 +29,38 @@ bool Satisfies(const Rule& rule, const Values& values) {
 }
 
 TEST(RuleTest, AcceptsSensibleRules) {
-  for (const Rule& rule :
-       std::vector<Rule>{Choose{0, 1, 2}, Choose{1, 1, 1}, Choose{0, 8, 8}, Choose{2, 3, 600},
-                         Plain(5, 4), Plain(1, 1), Total(5, 4, 0, 5), Total(5, 4, 20, 20),
-                         Points{1, 1}, Points{3, 6}, Points{5, 5}, Points{5, 40}, Picks{1, 1},
-                         Picks{5, 255}}) {
+  for (const Rule& rule : std::vector<Rule>{
+           Choose{0, 1, 2}, Choose{1, 1, 1}, Choose{0, 8, 8}, Choose{2, 3, 600}, Plain(5, 4),
+           Plain(1, 1), Total(5, 4, 0, 5), Total(5, 4, 20, 20), Points{1, 1}, Points{3, 6},
+           Points{5, 5}, Points{5, 40}, Picks{1, 1}, Picks{5, 255}}) {
     EXPECT_THAT(CheckRule(rule), Ok());
   }
 }
 
 TEST(RuleTest, RefusesRulesThatMakeNoSense) {
-  for (const Rule& rule : std::vector<Rule>{
-           Choose{2, 1, 3}, Choose{0, 4, 3}, Choose{0, 0, 0}, Choose{0, 0, 3},
-           Choose{1, 1, 5000}, Choose{1, 1, 4294967295u}, Plain(0, 3), Plain(5, 0),
-           Plain(4294967295u, 1), Plain(5, 100000), Total(5, 4, 3, 2), Total(5, 4, 0, 21),
-           Total(5, 4, 0, 0), Total(2047, 1024, 0, 4096), Points{0, 3}, Points{6, 9},
-           Points{3, 2}, Points{1, 0}, Picks{0, 3}, Picks{1, 0}, Picks{1, 256}, Picks{4, 3},
-           Picks{4294967295u, 255}}) {
+  for (const Rule& rule : std::vector<Rule>{Choose{2, 1, 3},
+                                            Choose{0, 4, 3},
+                                            Choose{0, 0, 0},
+                                            Choose{0, 0, 3},
+                                            Choose{1, 1, 5000},
+                                            Choose{1, 1, 4294967295u},
+                                            Plain(0, 3),
+                                            Plain(5, 0),
+                                            Plain(4294967295u, 1),
+                                            Plain(5, 100000),
+                                            Total(5, 4, 3, 2),
+                                            Total(5, 4, 0, 21),
+                                            Total(5, 4, 0, 0),
+                                            Total(2047, 1024, 0, 4096),
+                                            Points{0, 3},
+                                            Points{6, 9},
+                                            Points{3, 2},
+                                            Points{1, 0},
+                                            Picks{0, 3},
+                                            Picks{1, 0},
+                                            Picks{1, 256},
+                                            Picks{4, 3},
+                                            Picks{4294967295u, 255}}) {
     EXPECT_THAT(CheckRule(rule), IsRejected("rule.invalid"));
   }
 }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,9 +12,8 @@ namespace urna::crypto {
 /// an honest prover would. (Its proof then lacks a leading coefficient that is not zero.)
 class BallotAttacks {
  public:
-  static Ballot Forge(const BallotContext& context, const BallotKey& key,
-                      std::vector<Token> tokens, const std::vector<std::vector<int64_t>>& votes,
-                      uint16_t revision = 1) {
+  static Ballot Forge(const BallotContext& context, const BallotKey& key, std::vector<Token> tokens,
+                      const std::vector<std::vector<int64_t>>& votes, uint16_t revision = 1) {
     std::vector<std::vector<SecretScalar>> scalars;
     for (const auto& contest : votes) {
       auto& row = scalars.emplace_back();
@@ -49,14 +47,14 @@ struct TestPoll {
       context.issuers.emplace_back(context.opening, context.shape.style, issuer_keys[i].X);
     }
     key = DeriveBallotKey(NewOmega(), context.opening);
-    tokens = TokensFor(key.BK);
+    tokens = TokensFor(key.BK, context.issuers);
   }
 
-  std::vector<Token> TokensFor(const Point& BK) const {
+  std::vector<Token> TokensFor(const Point& BK, const std::vector<TokenInfo>& infos) const {
     std::vector<Token> out;
     for (size_t i = 0; i < issuer_keys.size(); ++i) {
-      IssuerSession session(context.issuers[i]);
-      const TokenRequest request(context.issuers[i], session.offer(), NewOmega(), BK);
+      IssuerSession session(infos[i]);
+      const TokenRequest request(infos[i], session.offer(), NewOmega(), BK);
       const auto answer = std::move(session).Respond(issuer_keys[i], request.challenge());
       out.push_back(request.Unblind(answer.value()).value());
     }

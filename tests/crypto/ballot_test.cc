@@ -369,8 +369,7 @@ TEST(PreparedBallotTest, AChallengedBallotShowsItsVotesAndFingerprint) {
 
 TEST(PreparedBallotTest, AnOpeningOfAnotherShapeMatchesNothing) {
   const TestPoll poll({{"p", Choose{1, 1, 2}}, {"s", Score{.max = 9, .n = 3}}});
-  const auto opening =
-      PreparedBallot::Encrypt(poll.context, {{0, 1}, {9, 0, 4}}).value();
+  const auto opening = PreparedBallot::Encrypt(poll.context, {{0, 1}, {9, 0, 4}}).value();
   PreparedBallot::Opening bad;
   const BallotContext& c = poll.context;
   EXPECT_EQ(OpenedFingerprint(c.opening, c.shape, c.keys, bad), Hash32{});
@@ -396,7 +395,9 @@ TEST(PreparedBallotTest, FingerprintIsThatOfTheCiphertextsAndNamesNoBallotKey) {
 }
 
 template <typename P>
-concept UsableAsLvalue = requires(P& prepared) { prepared.Challenge(); };
+concept UsableAsLvalue = requires(P& prepared) {
+  prepared.Challenge();
+};
 static_assert(!UsableAsLvalue<PreparedBallot>, "challenging must consume the ballot");
 static_assert(!std::is_copy_constructible_v<PreparedBallot>, "or a copy could still be cast");
 

@@ -63,8 +63,8 @@ TEST(CodeTest, NewCodesParseAndDiffer) {
 TEST(CodeTest, ReadsWhatPeopleType) {
   const std::string expected = ParseCode("XXYHQ-M4HZ8-NGD04-KNDWR")->Expose();
   EXPECT_EQ(expected, "XXYHQM4HZ8NGD04KND");
-  for (const char* typed : {"xxyhqm4hz8ngd04kndwr", "  XXYHQ M4HZ8 NGDO4 KNDWR\r\n",
-                            "XX-YH-QM-4H-Z8-NG-Do-4K-ND-WR"}) {
+  for (const char* typed :
+       {"xxyhqm4hz8ngd04kndwr", "  XXYHQ M4HZ8 NGDO4 KNDWR\r\n", "XX-YH-QM-4H-Z8-NG-Do-4K-ND-WR"}) {
     ASSERT_THAT(ParseCode(typed), Ok()) << typed;
     EXPECT_EQ(ParseCode(typed)->Expose(), expected);
   }
@@ -193,10 +193,8 @@ TEST(CredentialSignatureTest, RefusesEveryChangedInput) {
     EXPECT_THAT(VerifyCredential(key.V, other, signature), IsRejected(id));
   }
   EXPECT_THAT(VerifyCredential(CredentialKey::New().V, s.Request(), signature), IsRejected(id));
-  EXPECT_THAT(VerifyCredential(key.V, s.Request(), {signature.U + P, signature.z}),
-              IsRejected(id));
-  EXPECT_THAT(VerifyCredential(key.V, s.Request(), {signature.U, signature.z + x}),
-              IsRejected(id));
+  EXPECT_THAT(VerifyCredential(key.V, s.Request(), {signature.U + P, signature.z}), IsRejected(id));
+  EXPECT_THAT(VerifyCredential(key.V, s.Request(), {signature.U, signature.z + x}), IsRejected(id));
 }
 
 TEST(CredentialSignatureTest, BeginSignatureIsNoFetchSignature) {

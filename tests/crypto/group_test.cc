@@ -15,10 +15,9 @@ TEST(ScalarTest, DecodesOnlyWhatIsBelowTheOrder) {
   const std::string above = "ee" + std::string(kOrder + 2);
   EXPECT_THAT(Scalar::Decode(Unhexed(below)), Ok());
   EXPECT_EQ(Scalar::Decode(Unhexed(below)).value() + One(), Scalar());
-  for (const std::string& hex :
-       {std::string(kOrder), above, std::string(64, 'f'), std::string(62, '0') + "20",
-        std::string(62, '0') + "80", "01" + std::string(60, '0') + "80",
-        below.substr(0, 62) + "90"}) {
+  for (const std::string& hex : {std::string(kOrder), above, std::string(64, 'f'),
+                                 std::string(62, '0') + "20", std::string(62, '0') + "80",
+                                 "01" + std::string(60, '0') + "80", below.substr(0, 62) + "90"}) {
     EXPECT_THAT(Scalar::Decode(Unhexed(hex)), IsRejected("scalar.not-canonical")) << hex;
     EXPECT_THAT(SecretScalar::Decode(Unhexed(hex)), IsRejected("scalar.not-canonical")) << hex;
   }

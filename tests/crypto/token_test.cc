@@ -38,8 +38,8 @@ TEST(TokenVectorTest, IssuancesAreReproducedBitForBit) {
     EXPECT_EQ(HexOf(session.offer().A), v["A"]);
     EXPECT_EQ(HexOf(session.offer().C), v["C"]);
     const TokenRequest request =
-        TokenRequest::WithBlinding(info, session.offer(), BK, SecretOf(v["r1"]),
-                                   SecretOf(v["r2"]), SecretOf(v["gamma1"]), SecretOf(v["gamma2"]));
+        TokenRequest::WithBlinding(info, session.offer(), BK, SecretOf(v["r1"]), SecretOf(v["r2"]),
+                                   SecretOf(v["gamma1"]), SecretOf(v["gamma2"]));
     EXPECT_EQ(HexOf(request.challenge()), v["c_blinded"]);
     const auto answer = std::move(session).Respond(key, request.challenge());
     ASSERT_THAT(answer, Ok());

@@ -67,8 +67,7 @@ TEST(DealTest, ChallengesAreThoseOfTheText) {
   const Scalar rho = spec.Challenge("rho");
   spec.Append("U", c.deal.U);
   const Scalar x = spec.Challenge("x");
-  EXPECT_EQ(MulBase(c.deal.z),
-            c.deal.U + Mul(x, c.deal.F[0][0] + Mul(rho, c.deal.F[1][0])));
+  EXPECT_EQ(MulBase(c.deal.z), c.deal.U + Mul(x, c.deal.F[0][0] + Mul(rho, c.deal.F[1][0])));
   EXPECT_THAT(c.Verify(c.deal), Ok());
 }
 
@@ -178,9 +177,8 @@ TEST(ShareTest, RefusesDamagedOrForeignShares) {
   EXPECT_THAT(OpenShares(recipient, 5, c.deal, sealed + '\0'), IsRejected(id));
   EXPECT_THAT(OpenShares(recipient, 5, c.deal, ""), IsRejected(id));
   EXPECT_THAT(OpenShares(recipient, 5, stranger.deal, sealed), IsRejected(id));
-  EXPECT_THAT(
-      OpenShares(recipient, 5, c.deal, c.dealer.SealShares(4, recipient.public_key)),
-      IsRejected(id));
+  EXPECT_THAT(OpenShares(recipient, 5, c.deal, c.dealer.SealShares(4, recipient.public_key)),
+              IsRejected(id));
 }
 
 // A share that is right modulo q but not reduced would be a second encoding.
@@ -262,14 +260,15 @@ TEST(ElectionKeysTest, AreTheSumsAndTheSharesLieOnThem) {
   const auto keys = ElectionKeys(deals);
   ASSERT_THAT(keys, Ok());
   for (uint32_t w = 0; w < kKeys; ++w) {
-    EXPECT_EQ((*keys)[w], deals[0].F[w][0] + deals[1].F[w][0] + deals[2].F[w][0] + deals[3].F[w][0]);
+    EXPECT_EQ((*keys)[w],
+              deals[0].F[w][0] + deals[1].F[w][0] + deals[2].F[w][0] + deals[3].F[w][0]);
   }
   for (uint32_t i = 1; i <= 4; ++i) {
     const SealKey recipient = SealKey::New();
     std::vector<std::vector<SecretScalar>> received;
     for (size_t j = 0; j < deals.size(); ++j) {
-      auto shares = OpenShares(recipient, i, deals[j],
-                               dealers[j].SealShares(i, recipient.public_key));
+      auto shares =
+          OpenShares(recipient, i, deals[j], dealers[j].SealShares(i, recipient.public_key));
       received.push_back(std::move(shares).value());
     }
     const std::vector<SecretScalar> secrets = CombineShares(received);

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "crypto/signature.h"
+#include "poll/payload.h"
+#include "server/clock.h"
+#include "server/live_poll.h"
+#include "server/log.h"
+#include "server/sequencer.h"
+
+namespace urna::server {
+
+/// Steps of officials on their way to k approvals. What lacks approvals is kept in memory only:
+/// after a restart officials approve again. Safe from any thread.
+class Steps {
+ public:
+  /// What this server demands of a poll that is to be defined on it.
+  struct Rules {
+    std::vector<crypto::Ed25519Public> officials;  ///< who may define polls
+    crypto::Ed25519Public ballot_box{};            ///< this server's checkpoint key
+    std::vector<crypto::Ed25519Public> issuers;    ///< the issuers that run here
+  };
+  static constexpr size_t kMaxAttachmentBytes = size_t{64} << 20;
+
+  Steps(Rules rules, PollBook& book, Sequencer& sequencer, const Clock& clock, Log& log);
+
+  struct Step {
+    std::optional<Hash32> poll;  ///< null for `defined`
+    poll::RecordKind kind{};
+    std::string body;
+    crypto::Ed25519Public official{};
+    crypto::Ed25519Signature signature{};
+  };
+  /// Before any attachment is received: the step is an official's, of this poll (or configured, for
+  /// `defined`), and its signature holds at this moment.
+  /// Errors: NotFound, Reject("step.kind"), Reject("official.unknown"),
+  /// Reject("approval.signature-invalid"), those of DecodePayload.
+  absl::Status CheckSubmitter(const Step& step) const;
+
+  struct Progress {
+    bool recorded = false;
+    uint32_t approvals = 0;
+    uint32_t needed = 0;
+    Hash32 poll{};  ///< zeros while being defined
+  };
+  /// Takes an approval; the one that completes a step appends it and waits until it is durable. A
+  /// step that the ledger would refuse as it stands is refused at once.
+  /// Errors: as CheckSubmitter; Reject("step.attachment-missing"),
+  /// Reject("step.attachment-unexpected"), Reject("definition. ..."); those of State::Apply;
+  /// ResourceExhausted, Unavailable.
+  absl::StatusOr<Progress> Approve(const Step& step, std::string attachment);
+
+  struct Pending {
+    std::optional<Hash32> poll;
+    poll::RecordKind kind{};
+    std::string body;
+    std::vector<crypto::Ed25519Public> officials;
+    uint32_t needed = 0;
+    bool stale = false;
+  };
+  std::vector<Pending> List(const std::optional<Hash32>& poll);
+  /// Errors: NotFound.
+  absl::StatusOr<std::shared_ptr<const std::string>> Attachment(const std::optional<Hash32>& poll,
+                                                                poll::RecordKind kind,
+                                                                const std::string& body);
+
+ private:
+  struct Proposal {
+    Step step;  ///< as proposed; poll, kind and body are all approvals' own
+    std::shared_ptr<const std::string> attachment;
+    std::shared_ptr<const poll::Definition> definition;
+    std::vector<Checked> parts;  ///< definition or roll parts
+    std::map<uint8_t, crypto::Ed25519Signature> approvals;
+    bool stale = false;
+    uint64_t order = 0;
+  };
+  using Key = std::tuple<std::optional<Hash32>, poll::RecordKind, Hash32>;
+
+  static Key KeyOf(const std::optional<Hash32>& poll, poll::RecordKind kind,
+                   const std::string& body);
+  absl::Status CheckServerRules(const poll::Definition& definition) const;
+  absl::StatusOr<Proposal> MakeProposal(const Step& step, std::string attachment) const;
+  absl::Status MakeRoom(const Proposal& proposal);
+  void DropStaleApprovals(Proposal& proposal) const;
+  absl::StatusOr<std::vector<Checked>> Assemble(const Proposal& proposal) const;
+
+  const Rules rules_;
+  PollBook& book_;
+  Sequencer& sequencer_;
+  const Clock& clock_;
+  Log& log_;
+
+  std::mutex mutex_;
+  std::map<Key, Proposal> proposals_;
+  uint64_t next_order_ = 0;
+};
+
+}  // namespace urna::server

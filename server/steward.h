@@ -1,0 +1,83 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "crypto/signature.h"
+#include "server/clock.h"
+#include "server/issuer.h"
+#include "server/live_poll.h"
+#include "server/log.h"
+#include "server/sequencer.h"
+
+namespace urna::server {
+
+/// Does what falls due without anybody asking: publications, the issuers' joining, counts and
+/// registers, and the end. It keeps nothing that matters: after a restart it goes on from wherever
+/// the ledger stands.
+class Steward {
+ public:
+  struct Options {
+    std::chrono::milliseconds interval{200};
+    std::string published_folder;
+  };
+  Steward(Options options, PollBook& book, Sequencer& sequencer,
+          const std::vector<std::unique_ptr<Issuer>>& issuers,
+          const crypto::Ed25519Key& checkpoint_key, const Clock& clock, Log& log);
+  ~Steward() { Stop(); }
+
+  void Start();
+  /// Has it look around at once.
+  void Wake();
+  void Stop();
+
+ private:
+  struct Diary {
+    uint64_t counted_hour = 0;
+    std::chrono::milliseconds pause{0};
+    std::chrono::steady_clock::time_point not_before{};
+  };
+
+  void Run();
+  absl::Status Attend(const std::shared_ptr<LivePoll>& poll, Diary& diary);
+  absl::Status PublishIfDue(LivePoll& poll);
+  absl::Status Join(const std::shared_ptr<LivePoll>& poll);
+  absl::Status CountIssuance(const std::shared_ptr<LivePoll>& poll, bool last);
+  absl::Status End(const std::shared_ptr<LivePoll>& poll);
+  absl::Status PublishRegisters(const std::shared_ptr<LivePoll>& poll);
+  absl::Status Append(const std::shared_ptr<LivePoll>& poll, const PublicView& view,
+                      std::vector<poll::Payload> payloads);
+  Issuer* Find(const crypto::Ed25519Public& identity) const;
+
+  const Options options_;
+  PollBook& book_;
+  Sequencer& sequencer_;
+  const std::vector<std::unique_ptr<Issuer>>& issuers_;
+  const crypto::Ed25519Key& checkpoint_key_;
+  const Clock& clock_;
+  Log& log_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool woken_ = false;
+  bool stopping_ = false;
+  std::map<Hash32, Diary> diaries_;  // the thread's own
+  std::thread thread_;
+};
+
+/// The file that remembers, over a restart, what was published of an open poll: without it the
+/// server would show ballots before their time, or go back behind what it showed.
+std::string PublicationPath(const std::string& folder, const Hash32& poll);
+std::string EncodePublication(uint64_t period, const std::string& note);
+/// False if `content` is no such file's.
+bool DecodePublication(const std::string& content, uint64_t* period, std::string* note);
+
+}  // namespace urna::server
