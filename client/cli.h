@@ -2,12 +2,16 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "client/connection.h"
 #include "client/key_file.h"
+#include "client/poll_view.h"
 
 namespace urna::client {
 
@@ -23,9 +27,32 @@ struct GlobalOptions {
   void AddPassphrase(CLI::App* command);
 };
 
+/// --poll on `command`; what is no poll id is wrong usage.
+void AddPoll(CLI::App* command, Hash32* poll);
+/// A time such as 2014-05-25T21:00:00Z as the option `name`.
+CLI::Option* AddTime(CLI::App* command, const std::string& name, uint64_t* unix_seconds,
+                     const std::string& description);
+/// Adds an example to a command's help.
+void AddExample(CLI::App* command, const std::string& example);
+
 /// A command's work: runs after parsing; the status becomes the exit code (0 OK; 1 rejected or
 /// failed; 2 wrong usage) and one line on standard error.
 using Action = std::function<absl::Status()>;
+
+/// The one JSON object of a command under --json, on standard output.
+void PrintJson(const nlohmann::json& object);
+/// A line that counts records on standard error, if that is a terminal; otherwise nothing.
+Progress ShowProgress();
+/// Opens a key file, asking for its passphrase as `global` says.
+absl::StatusOr<crypto::Ed25519Key> OpenIdentity(const GlobalOptions& global,
+                                                const std::string& path,
+                                                std::string_view purpose);
+/// `text` without what could move a terminal's cursor or forge a line.
+std::string OneLine(std::string_view text);
+/// "33.33%" of `whole`, rounded down; "-" of nothing. Numbers up to 2^50.
+std::string Percent(uint64_t part, uint64_t whole);
+/// `text` filled up with blanks to `width` characters.
+std::string Padded(std::string_view text, size_t width);
 
 /// Each adds its subcommands to `app`; parsing stores the chosen action in `*action`.
 void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action);

@@ -237,11 +237,11 @@ absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchStart(
   URNA_ASSIGN_OR_RETURN(const std::string note, FetchCheckpointNote(connection, poll));
   URNA_ASSIGN_OR_RETURN(const ledger::Checkpoint claimed, Claimed(note));
   Replayer replayer(poll, NoEarlierRecord, poll::Sequentially);
-  URNA_RETURN_IF_ERROR(ReadRecords(connection, poll, 0, claimed.size,
-                                   [&](const std::string& record) -> absl::StatusOr<bool> {
-                                     URNA_RETURN_IF_ERROR(replayer.Append({record}));
-                                     return !enough(replayer.state());
-                                   }));
+  const auto take = [&](const std::string& record) -> absl::StatusOr<bool> {
+    URNA_RETURN_IF_ERROR(replayer.Append({record}));
+    return !enough(replayer.state());
+  };
+  URNA_RETURN_IF_ERROR(ReadRecords(connection, poll, 0, claimed.size, take));
   if (replayer.state().definition() == nullptr) return NoDefinition();
   URNA_ASSIGN_OR_RETURN(
       ledger::Checkpoint checkpoint,

@@ -268,19 +268,19 @@ absl::StatusOr<Steps::Progress> Steps::Approve(const Step& step, std::string att
   }
   const Key key = KeyOf(step.poll, step.kind, step.body);
   std::unique_lock guard(mutex_);
-  const bool known = proposals_.contains(key);
-  if (!known) {
+  bool fresh = false;
+  if (!proposals_.contains(key)) {
     guard.unlock();  // parsing a large roll takes seconds
     URNA_ASSIGN_OR_RETURN(Proposal proposal, MakeProposal(step, std::move(attachment)));
     guard.lock();
     URNA_RETURN_IF_ERROR(MakeRoom(proposal));
     proposal.order = next_order_++;
-    proposals_.try_emplace(key, std::move(proposal));
+    fresh = proposals_.try_emplace(key, std::move(proposal)).second;
   }
   Proposal& proposal = proposals_.at(key);
   const auto index = OfficialIndex(*proposal.definition, step.official);
   if (!index.has_value()) {
-    if (!known) proposals_.erase(key);
+    if (fresh) proposals_.erase(key);
     return UnknownOfficial("this key is no official's of this poll");
   }
   DropStaleApprovals(proposal);
@@ -302,7 +302,7 @@ absl::StatusOr<Steps::Progress> Steps::Approve(const Step& step, std::string att
   const bool complete = verdict.ok();
   if (!complete && base::RejectId(verdict) != "approval.too-few") {
     proposal.approvals.erase(*index);
-    if (!known) proposals_.erase(key);
+    if (fresh) proposals_.erase(key);
     return verdict;
   }
   proposal.stale = false;

@@ -194,6 +194,23 @@ TEST(MerkleTest, ConsistencyProofsVerifyAndNoMutationDoes) {
   }
 }
 
+// One hash more makes a proof in a taller tree; the size says how tall the tree is.
+TEST(MerkleTest, RefusesAProofThatClimbsAboveTheRoot) {
+  const std::vector<Hash32> leaves = LeavesOf(7);
+  const Hash32 above = LeafHash("above");
+  const Hash32 old_root = ReferenceRoot(leaves, 0, 6);
+  const Hash32 root = ReferenceRoot(leaves, 0, 7);
+  Proof inclusion = InclusionProof(2, 7, NodesOver(leaves, 7)).value();
+  inclusion.push_back(above);
+  EXPECT_EQ(base::RejectId(VerifyInclusion(leaves[2], 2, 7, inclusion, NodeHash(above, root))),
+            "proof.inclusion-invalid");
+  Proof consistency = ConsistencyProof(6, 7, NodesOver(leaves, 7)).value();
+  consistency.push_back(above);
+  EXPECT_EQ(base::RejectId(VerifyConsistency(6, 7, consistency, NodeHash(above, old_root),
+                                             NodeHash(above, root))),
+            "proof.consistency-invalid");
+}
+
 TEST(MerkleTest, RefusesConsistencyFromNothing) {
   const std::vector<Hash32> leaves = LeavesOf(4);
   const Hash32 root = ReferenceRoot(leaves, 0, 4);

@@ -1,0 +1,111 @@
+#include "client/cli.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/status.h"
+#include "base/text.h"
+
+namespace urna::client {
+
+using base::Cat;
+
+void GlobalOptions::AddServer(CLI::App* command) {
+  command->add_option("--server", server.target, "The server, HOST:PORT")
+      ->envname("URNA_SERVER")
+      ->required();
+  command
+      ->add_option("--certificate", server.certificate,
+                   "PEM file of the server's certificate or its authority; without it, the "
+                   "system's authorities")
+      ->envname("URNA_CERTIFICATE");
+  command->add_flag("--plaintext", server.plaintext,
+                    "No TLS; only for a server on this machine");
+}
+
+void GlobalOptions::AddPassphrase(CLI::App* command) {
+  command->add_option("--passphrase-file", passphrase.file,
+                      "File whose first line is the passphrase; otherwise URNA_PASSPHRASE, or "
+                      "the terminal asks");
+}
+
+void AddPoll(CLI::App* command, Hash32* poll) {
+  const auto parse = [poll](const std::string& text) {
+    const auto id = ParsePollId(text);
+    if (!id.ok()) throw CLI::ValidationError("--poll", std::string(id.status().message()));
+    *poll = *id;
+  };
+  command->add_option_function<std::string>("--poll", parse, "Poll id, 64 hexadecimal digits")
+      ->required();
+}
+
+CLI::Option* AddTime(CLI::App* command, const std::string& name, uint64_t* unix_seconds,
+                     const std::string& description) {
+  const auto parse = [name, unix_seconds](const std::string& text) {
+    if (!base::ParseUtc(text, unix_seconds)) {
+      throw CLI::ValidationError(name, "\"" + text + "\" is not a UTC time like 2014-05-25T21:00:00Z");
+    }
+  };
+  return command->add_option_function<std::string>(name, parse, description)
+      ->type_name("TIME");
+}
+
+void AddExample(CLI::App* command, const std::string& example) {
+  command->footer("Example:\n  " + example);
+}
+
+void PrintJson(const nlohmann::json& object) {
+  // What a server sent need not be UTF-8.
+  std::cout << object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
+}
+
+Progress ShowProgress() {
+  if (isatty(STDERR_FILENO) == 0) return [](std::string_view, uint64_t, uint64_t) {};
+  return [](std::string_view what, uint64_t done, uint64_t total) {
+    std::fprintf(stderr, "\r\033[K%.*s %llu of %llu records%s", static_cast<int>(what.size()),
+                 what.data(), static_cast<unsigned long long>(done),
+                 static_cast<unsigned long long>(total), done == total ? "\n" : "");
+    std::fflush(stderr);
+  };
+}
+
+absl::StatusOr<crypto::Ed25519Key> OpenIdentity(const GlobalOptions& global,
+                                                const std::string& path,
+                                                std::string_view purpose) {
+  // Before anybody types a passphrase for a file that is not there.
+  URNA_RETURN_IF_ERROR(ReadKeyFilePublic(path, purpose).status());
+  URNA_ASSIGN_OR_RETURN(
+      const crypto::SecretText passphrase,
+      GetPassphrase(global.passphrase, Cat("passphrase of ", path), /*confirm=*/false));
+  return ReadIdentity(path, purpose, passphrase);
+}
+
+std::string OneLine(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<uint8_t>(c);
+    out.push_back(byte < 0x20 || byte == 0x7f ? ' ' : c);
+  }
+  return std::string(base::Trim(out));
+}
+
+std::string Percent(uint64_t part, uint64_t whole) {
+  if (whole == 0) return "-";
+  const uint64_t hundredths = part * 10000 / whole;
+  const uint64_t fraction = hundredths % 100;
+  return Cat(hundredths / 100, fraction < 10 ? ".0" : ".", fraction, "%");
+}
+
+std::string Padded(std::string_view text, size_t width) {
+  std::string out(text);
+  const auto characters = static_cast<size_t>(std::ranges::count_if(
+      text, [](char c) { return (static_cast<uint8_t>(c) & 0xc0) != 0x80; }));
+  if (characters < width) out.append(width - characters, ' ');
+  return out;
+}
+
+}  // namespace urna::client

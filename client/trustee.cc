@@ -1,0 +1,337 @@
+#include "client/trustee.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/codec.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "client/key_file.h"
+#include "crypto/decryption.h"
+
+namespace urna::client {
+namespace {
+
+using base::Cat;
+using crypto::SecretText;
+using poll::Phase;
+using poll::RecordKind;
+
+constexpr std::string_view kPurpose = "trustee-state";
+constexpr std::string_view kFormat = "urna-trustee/1";
+constexpr size_t kMaxText = 1 << 20;
+
+absl::Status NotNow(std::string_view text) {
+  return base::Failure(absl::StatusCode::kFailedPrecondition, text);
+}
+
+absl::Status WrongPhase(const poll::State& state, std::string_view what) {
+  const std::string reason = state.reason().empty() ? "" : Cat(" (", state.reason(), ")");
+  return NotNow(Cat("cannot ", what, ": the poll is ", PhaseName(state.phase()), reason));
+}
+
+/// Signs `payload`, the `sent`-th of this trustee after `state`.
+template <typename T>
+std::string SignAndEncode(const poll::State& state, const crypto::Ed25519Key& key, T payload,
+                          uint64_t sent = 0) {
+  payload.signature = key.Sign(poll::ParticipantMessage(
+      "trustee", poll::KindOf(payload), state.poll(), payload.trustee,
+      state.TrusteeCounter(payload.trustee) + sent, poll::PayloadBody(payload)));
+  return poll::EncodePayload(payload);
+}
+
+/// A record of this trustee that the ledger carries must be the one that the state file made.
+template <typename T>
+absl::StatusOr<bool> IsRecorded(const std::optional<T>& recorded, const std::string& kept) {
+  if (!recorded.has_value()) return false;
+  if (poll::EncodePayload(*recorded) == kept) return true;
+  return base::Failure(
+      absl::StatusCode::kDataLoss,
+      Cat("the ledger carries a '",
+          poll::KindName(static_cast<uint8_t>(poll::KindOf(*recorded))), "' of trustee ",
+          recorded->trustee, " that this state file did not make: another copy of the key was ",
+          "used, or the state file is not the newest"));
+}
+
+Hash32 AggregateHash(const crypto::Ciphertext& sum) {
+  base::Writer w;
+  w.Raw(sum.R.view());
+  for (const crypto::Point& C : sum.C) w.Raw(C.view());
+  return crypto::FramedHash256({"trustee-aggregate", w.bytes()});
+}
+
+std::vector<crypto::Deal> Deals(const poll::State& state) {
+  std::vector<crypto::Deal> deals;
+  for (const auto& dealt : state.dealt()) deals.push_back(dealt->deal);
+  return deals;
+}
+
+crypto::SealKey SealKeyOf(const TrusteeSecrets& secrets) {
+  crypto::Secret<base::Bytes32> secret;
+  secret.Expose() = secrets.seal_secret.Expose();
+  return crypto::SealKey::FromSecret(std::move(secret));
+}
+
+}  // namespace
+
+// --- The state file
+
+SecretText TrusteeSecrets::Encode() const {
+  base::Writer open;
+  open.Frame(kFormat).Raw(poll).U8(trustee).Raw(U.view()).Raw(z.view());
+  open.Frame(joined).Frame(dealt).Frame(confirmed).Frame(complained);
+  open.U32(static_cast<uint32_t>(decrypted.size()));
+  for (const auto& [contest, hash] : decrypted) open.U16(contest).Raw(hash);
+  open.U32(static_cast<uint32_t>(polynomials.Expose().size()));
+  open.U32(static_cast<uint32_t>(shares.size()));
+  // The secrets last, into memory that does not grow and leave copies behind.
+  std::string text = open.Take();
+  text.reserve(text.size() + 32 + polynomials.Expose().size() + 32 * shares.size());
+  text += base::View(seal_secret.Expose());
+  text += polynomials.Expose();
+  for (const crypto::SecretScalar& share : shares) text += base::View(share.Expose());
+  return SecretText(std::move(text));
+}
+
+absl::StatusOr<TrusteeSecrets> TrusteeSecrets::Decode(const SecretText& text) {
+  base::Reader r(text.Expose());
+  TrusteeSecrets out;
+  if (r.Frame(kMaxText) != kFormat) r.Fail("not a trustee's state of this version");
+  out.poll = r.Fixed<32>();
+  out.trustee = r.U8();
+  const auto U = crypto::Point::Decode(r.Raw(32));
+  const auto z = crypto::Scalar::Decode(r.Raw(32));
+  if (!U.ok() || !z.ok()) {
+    r.Fail("the proof of the deal");
+  } else {
+    out.U = *U;
+    out.z = *z;
+  }
+  for (std::string* payload : {&out.joined, &out.dealt, &out.confirmed, &out.complained}) {
+    *payload = std::string(r.Frame(kMaxText));
+  }
+  const uint32_t contests = r.U32();
+  for (uint32_t i = 0; i < contests && r.ok(); ++i) {
+    const uint16_t contest = r.U16();
+    out.decrypted[contest] = r.Fixed<32>();
+  }
+  const uint32_t polynomial_bytes = r.U32();
+  const uint32_t shares = r.U32();
+  const std::string_view seal_secret = r.Raw(32);
+  if (r.ok()) std::ranges::copy(seal_secret, out.seal_secret.Expose().begin());
+  out.polynomials = SecretText(std::string(r.Raw(polynomial_bytes)));
+  for (uint32_t i = 0; i < shares && r.ok(); ++i) {
+    auto share = crypto::SecretScalar::Decode(r.Raw(32));
+    if (!share.ok()) {
+      r.Fail("a share");
+    } else {
+      out.shares.push_back(*std::move(share));
+    }
+  }
+  URNA_RETURN_IF_ERROR(r.Finish());
+  return out;
+}
+
+absl::Status WriteTrusteeState(const std::string& path, const TrusteeSecrets& secrets,
+                               const SecretText& passphrase, bool overwrite) {
+  return WriteKeyFile(path, kPurpose,
+                      Cat("poll ", base::Hex(secrets.poll), " trustee ", secrets.trustee),
+                      secrets.Encode(), passphrase, overwrite);
+}
+
+absl::StatusOr<TrusteeSecrets> ReadTrusteeState(const std::string& path,
+                                                const SecretText& passphrase, const Hash32& poll,
+                                                uint32_t trustee) {
+  URNA_ASSIGN_OR_RETURN(const OpenedKeyFile file, ReadKeyFile(path, kPurpose, passphrase));
+  auto secrets = TrusteeSecrets::Decode(file.secret);
+  if (!secrets.ok()) return base::Annotate(secrets.status(), path);
+  if (secrets->poll != poll || secrets->trustee != trustee) {
+    return base::Failure(absl::StatusCode::kInvalidArgument,
+                         Cat(path, ": is the state of trustee ", secrets->trustee, " of poll ",
+                             base::Hex(secrets->poll), ", not of trustee ", trustee, " of poll ",
+                             base::Hex(poll)));
+  }
+  return secrets;
+}
+
+absl::StatusOr<uint32_t> TrusteeNumber(const poll::Definition& definition,
+                                       const crypto::Ed25519Public& key) {
+  for (uint32_t j = 1; j <= definition.trustees.size(); ++j) {
+    if (definition.trustees[j - 1].key == key) return j;
+  }
+  return base::Failure(absl::StatusCode::kNotFound,
+                       Cat("the key ", base::Hex(key), " is no trustee's of this poll"));
+}
+
+// --- The key ceremony
+
+absl::StatusOr<TrusteeSecrets> Join(const poll::State& state, uint32_t trustee,
+                                    const crypto::Ed25519Key& key) {
+  if (state.phase() < Phase::kJoining || state.phase() > Phase::kReady) {
+    return WrongPhase(state, "join");
+  }
+  if (state.joined()[trustee - 1].has_value()) {
+    return NotNow(Cat("trustee ", trustee,
+                      " joined before, and its secrets are in the state file of that time: give ",
+                      "that file; without it the poll must be cancelled and defined anew"));
+  }
+  if (state.phase() != Phase::kJoining) return WrongPhase(state, "join");
+  const poll::Definition& definition = *state.definition();
+  TrusteeSecrets secrets;
+  secrets.poll = state.poll();
+  secrets.trustee = static_cast<uint8_t>(trustee);
+  crypto::SealKey seal_key = crypto::SealKey::New();
+  const crypto::Dealer dealer =
+      crypto::Dealer::New(definition.keys(), definition.trustees_needed);
+  const crypto::Deal deal = dealer.MakeDeal(state.poll(), trustee);
+  secrets.polynomials = dealer.Serialize();
+  secrets.U = deal.U;
+  secrets.z = deal.z;
+  poll::TrusteeJoined joined;
+  joined.trustee = secrets.trustee;
+  joined.seal_key = seal_key.public_key;
+  joined.deal_commitment =
+      crypto::DealCommitment(state.poll(), trustee, definition.trustees_needed, deal);
+  secrets.seal_secret = std::move(seal_key.secret);
+  secrets.joined = SignAndEncode(state, key, joined);
+  return secrets;
+}
+
+absl::StatusOr<Submission> PrepareJoin(const poll::State& state, const TrusteeSecrets& secrets) {
+  URNA_ASSIGN_OR_RETURN(const bool recorded,
+                        IsRecorded(state.joined()[secrets.trustee - 1u], secrets.joined));
+  return Submission{RecordKind::kTrusteeJoined, secrets.joined, recorded};
+}
+
+absl::StatusOr<Submission> PrepareDeal(const poll::State& state, const crypto::Ed25519Key& key,
+                                       TrusteeSecrets* secrets) {
+  const uint32_t trustee = secrets->trustee;
+  if (secrets->dealt.empty()) {
+    if (state.phase() != Phase::kDealing) return WrongPhase(state, "deal");
+    URNA_ASSIGN_OR_RETURN(const Submission joined, PrepareJoin(state, *secrets));
+    if (!joined.recorded) return NotNow("this trustee has not joined");
+    const poll::Definition& definition = *state.definition();
+    URNA_ASSIGN_OR_RETURN(
+        const crypto::Dealer dealer,
+        crypto::Dealer::Deserialize(definition.keys(), definition.trustees_needed,
+                                    secrets->polynomials));
+    poll::Dealt dealt;
+    dealt.trustee = secrets->trustee;
+    dealt.deal = dealer.MakeDeal(state.poll(), trustee);
+    // F follows from the polynomials; the proof is drawn anew each time, and joining committed to
+    // the first.
+    dealt.deal.U = secrets->U;
+    dealt.deal.z = secrets->z;
+    for (uint32_t i = 1; i <= definition.trustees.size(); ++i) {
+      const base::Bytes32& seal_key = state.joined()[i - 1]->seal_key;
+      const absl::Status usable = crypto::CheckSealKey(seal_key);
+      if (!usable.ok()) {
+        return base::Annotate(usable,
+                              Cat("trustee ", i, " (", definition.trustees[i - 1].name, ")"));
+      }
+      dealt.sealed.push_back(dealer.SealShares(i, seal_key));
+    }
+    secrets->dealt = SignAndEncode(state, key, std::move(dealt));
+  }
+  URNA_ASSIGN_OR_RETURN(const bool recorded,
+                        IsRecorded(state.dealt()[trustee - 1], secrets->dealt));
+  return Submission{RecordKind::kDealt, secrets->dealt, recorded};
+}
+
+absl::StatusOr<Submission> PrepareConfirm(const poll::State& state, const crypto::Ed25519Key& key,
+                                          TrusteeSecrets* secrets) {
+  const uint32_t trustee = secrets->trustee;
+  if (!secrets->complained.empty()) {
+    return Submission{RecordKind::kComplained, secrets->complained,
+                      state.phase() == Phase::kFailed};
+  }
+  if (!secrets->confirmed.empty()) {
+    return Submission{RecordKind::kConfirmed, secrets->confirmed, state.confirmed()[trustee - 1]};
+  }
+  if (state.phase() != Phase::kConfirming) return WrongPhase(state, "confirm");
+  URNA_ASSIGN_OR_RETURN(const bool dealt_recorded,
+                        IsRecorded(state.dealt()[trustee - 1], secrets->dealt));
+  if (!dealt_recorded) return NotNow("this trustee has not dealt");
+  const crypto::SealKey seal_key = SealKeyOf(*secrets);
+  std::vector<std::vector<crypto::SecretScalar>> received;
+  for (const auto& dealt : state.dealt()) {
+    auto shares =
+        crypto::OpenShares(seal_key, trustee, dealt->deal, dealt->sealed[trustee - 1]);
+    if (!shares.ok()) {
+      poll::Complained complaint;
+      complaint.trustee = secrets->trustee;
+      complaint.dealer = dealt->trustee;
+      complaint.seal_secret = secrets->seal_secret.Expose();
+      secrets->complained = SignAndEncode(state, key, complaint);
+      return Submission{RecordKind::kComplained, secrets->complained, false};
+    }
+    received.push_back(*std::move(shares));
+  }
+  std::vector<crypto::SecretScalar> combined = crypto::CombineShares(received);
+  const std::vector<crypto::Point> base = {crypto::Point::Base()};
+  const std::vector<crypto::Point> P = crypto::PublicShares(Deals(state), trustee);
+  const crypto::DecryptionStatement statement{.opening = state.poll(),
+                                              .closed = state.poll(),
+                                              .contest = "self-test",
+                                              .trustee = trustee,
+                                              .R = base,
+                                              .P = P};
+  poll::Confirmed confirmed;
+  confirmed.trustee = secrets->trustee;
+  confirmed.self_test = crypto::MakeDecryptionShare(statement, combined);
+  URNA_RETURN_IF_ERROR(crypto::VerifyDecryptionShare(statement, confirmed.self_test));
+  secrets->shares = std::move(combined);
+  secrets->confirmed = SignAndEncode(state, key, std::move(confirmed));
+  return Submission{RecordKind::kConfirmed, secrets->confirmed, false};
+}
+
+// --- Decryption
+
+absl::StatusOr<Submission> PrepareDecryption(const poll::State& state,
+                                             const crypto::Ed25519Key& key, uint32_t contest,
+                                             uint64_t sent, TrusteeSecrets* secrets) {
+  const uint32_t trustee = secrets->trustee;
+  if (state.phase() != Phase::kClosed) return WrongPhase(state, "decrypt");
+  if (!state.RegistersSettled()) return NotNow("cannot decrypt: a register is missing");
+  const std::string& id = state.definition()->contests[contest].id;
+  if (!state.NeedsDecryption(contest)) {
+    return base::Reject("decryption.below-minimum",
+                        Cat("contest ", id, " has ", state.ContestBallots(contest),
+                            " ballots, too few to decrypt"));
+  }
+  const crypto::Ciphertext& sum = state.Aggregate(contest);
+  const Hash32 aggregate = AggregateHash(sum);
+  const auto before = secrets->decrypted.find(static_cast<uint16_t>(contest));
+  if (before != secrets->decrypted.end() && before->second != aggregate) {
+    return base::Reject(
+        "decryption.second-aggregate",
+        Cat("contest ", id, ": this ledger adds up to another sum than the one that was decrypted ",
+            "before; somebody shows two versions of this poll"));
+  }
+  const poll::State::DecryptionInput input = state.DecryptionInputFor(contest, trustee);
+  if (secrets->shares.size() < input.P.size()) return NotNow("this trustee has not confirmed");
+  const crypto::DecryptionStatement statement{.opening = state.context()->opening,
+                                              .closed = *state.closed(),
+                                              .contest = id,
+                                              .trustee = trustee,
+                                              .R = input.R,
+                                              .P = input.P};
+  const auto share = crypto::MakeDecryptionShare(
+      statement, std::span(secrets->shares).first(input.P.size()));
+  const absl::Status valid = crypto::VerifyDecryptionShare(statement, share);
+  if (!valid.ok()) {
+    return base::Annotate(valid, Cat("contest ", id, ": the kept shares are not this ledger's"));
+  }
+  poll::DecryptionPart part;
+  part.trustee = secrets->trustee;
+  part.contest = static_cast<uint16_t>(contest);
+  part.part = 0;
+  part.parts = 1;
+  part.data = poll::EncodeDecryptionShare(share);
+  secrets->decrypted[part.contest] = aggregate;
+  return Submission{RecordKind::kDecryptionPart, SignAndEncode(state, key, std::move(part), sent),
+                    state.HasShare(contest, trustee)};
+}
+
+}  // namespace urna::client

@@ -1,0 +1,351 @@
+#include "server/server.h"
+
+#include <grpc/support/log.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "base/file.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "ledger/checkpoint.h"
+#include "poll/replay.h"
+#include "server/keys.h"
+#include "server/setup.h"
+
+namespace urna::server {
+namespace {
+
+using base::Cat;
+using base::Failure;
+
+constexpr int kMaxMessageBytes = 1 << 20;
+constexpr int kMaxStreamsPerConnection = 128;
+constexpr int kMaxMetadataBytes = 8 << 10;
+constexpr uint64_t kReplayChunk = 4096;
+constexpr auto kShutdownGrace = std::chrono::seconds(10);
+
+std::string_view MessageOf(const absl::Status& status) {
+  return {status.message().data(), status.message().size()};
+}
+
+absl::Status Damaged(std::string_view what) {
+  return Failure(absl::StatusCode::kDataLoss, what);
+}
+
+/// gRPC's own messages name peers; where they came from is all that may be kept of them.
+void LogForGrpc(gpr_log_func_args* args) {
+  if (args->severity < GPR_LOG_SEVERITY_ERROR) return;
+  std::string_view file = args->file;
+  Log::ToStderr(Cat("gRPC reports an error at ", file.substr(file.rfind('/') + 1), ":",
+                    args->line, "\n"));
+}
+
+void InitializeGrpcOnce() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    gpr_set_log_function(LogForGrpc);
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  });
+}
+
+void OnAllCores(size_t count, const std::function<void(size_t)>& work) {
+  std::atomic<size_t> next{0};
+  std::vector<std::thread> threads;
+  const size_t width = std::min<size_t>(count, std::max(1U, std::thread::hardware_concurrency()));
+  for (size_t t = 0; t < width; ++t) {
+    threads.emplace_back([&] {
+      for (size_t i = next++; i < count; i = next++) work(i);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+
+Server::Server(Settings settings, Environment environment)
+    : settings_(std::move(settings)),
+      environment_(std::move(environment)),
+      clock_(*environment_.clock),
+      log_(clock_, environment_.log) {}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(Settings settings, Environment environment) {
+  URNA_RETURN_IF_ERROR(Complete(settings));
+  InitializeGrpcOnce();
+  std::unique_ptr<Server> server(new Server(std::move(settings), std::move(environment)));
+  URNA_RETURN_IF_ERROR(server->OpenStores());
+  URNA_RETURN_IF_ERROR(server->CheckAnchors());
+  for (const Hash32& id : server->store_->Polls()) {
+    URNA_RETURN_IF_ERROR(
+        base::Annotate(server->LoadPoll(id), Cat("poll ", base::Hex(id))));
+  }
+  URNA_RETURN_IF_ERROR(server->Listen());
+  return server;
+}
+
+Server::~Server() { Shutdown(); }
+
+absl::Status Server::OpenStores() {
+  const std::string& data = settings_.data;
+  auto key = ReadSigningKey(CheckpointKeyPath(data));
+  if (absl::IsNotFound(key.status())) {
+    return Failure(absl::StatusCode::kNotFound,
+                   Cat(data, ": is not a server's data folder (checkpoint.key is missing); "
+                             "`urna-server setup` makes one"));
+  }
+  URNA_RETURN_IF_ERROR(key.status());
+  checkpoint_key_ = std::make_unique<crypto::Ed25519Key>(*std::move(key));
+  URNA_RETURN_IF_ERROR(base::MakeFolders(settings_.anchor, 0700));
+  URNA_RETURN_IF_ERROR(base::MakeFolders(Cat(data, "/published"), 0700));
+  URNA_ASSIGN_OR_RETURN(store_, ledger::Store::Open({.folder = Cat(data, "/ledger"),
+                                                     .log_folder = settings_.rocksdb_log}));
+  for (uint64_t i = 0; i < settings_.issuers; ++i) {
+    URNA_ASSIGN_OR_RETURN(auto identity, ReadSigningKey(IssuerKeyPath(data, i)));
+    Issuer::Options options;
+    options.folder = IssuerFolder(data, i);
+    options.anchor = Cat(settings_.anchor, "/issuer-", i, ".anchor");
+    URNA_ASSIGN_OR_RETURN(auto issuer, Issuer::Open(std::move(options), std::move(identity),
+                                                    clock_, environment_.fatal));
+    issuers_.push_back(std::move(issuer));
+  }
+
+  Sequencer::Options options;
+  options.queue = settings_.sequencer_queue;
+  options.max_polls = settings_.max_polls;
+  options.anchor_folder = settings_.anchor;
+  options.before_append = environment_.before_append;
+  sequencer_ = std::make_unique<Sequencer>(
+      std::move(options), *store_, book_, *checkpoint_key_, clock_, log_, environment_.fatal,
+      [this] { steward_->Wake(); });
+  steward_ = std::make_unique<Steward>(
+      Steward::Options{environment_.steward_interval, Cat(data, "/published")}, book_, *sequencer_,
+      issuers_, *checkpoint_key_, clock_, log_);
+  return absl::OkStatus();
+}
+
+absl::Status Server::CheckAnchors() {
+  constexpr std::string_view kSuffix = ".anchor";
+  std::error_code error;
+  for (const auto& file : std::filesystem::directory_iterator(settings_.anchor, error)) {
+    const std::string name = file.path().filename().string();
+    Hash32 id;
+    if (!name.ends_with(kSuffix) ||
+        !base::Unhex(std::string_view(name).substr(0, name.size() - kSuffix.size()), id)) {
+      continue;
+    }
+    URNA_ASSIGN_OR_RETURN(auto anchor, AnchorFile::Open(file.path().string()));
+    if (!anchor->newest().empty() && !store_->GetHead(id).ok()) {
+      return Damaged(Cat(file.path().string(), ": the ledger of poll ", base::Hex(id),
+                         " was signed once and is gone; an old copy must not be served"));
+    }
+    anchors_[id] = std::move(anchor);
+  }
+  if (error) {
+    return Failure(absl::StatusCode::kUnavailable,
+                   Cat(settings_.anchor, ": cannot be listed: ", error.message()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Server::LoadPoll(const Hash32& id) {
+  URNA_ASSIGN_OR_RETURN(const ledger::Store::Head head, store_->GetHead(id));
+  auto live = std::make_shared<LivePoll>(store_.get());
+  live->id = id;
+  live->written = head.size;
+  absl::Status fault;
+  poll::Replay replay(
+      poll::Replay::Trust::kOwnStore,
+      [live = live.get(), store = store_.get()](uint64_t index) {
+        return index < live->written ? store->Read(live->id, index)
+                                     : absl::StatusOr<std::string>(
+                                           live->unwritten.at(index - live->written));
+      },
+      [&fault](uint64_t index, uint8_t kind, const absl::Status& status) {
+        if (fault.ok()) {
+          fault = Damaged(Cat("record ", index, " ('", poll::KindName(kind), "'): ",
+                              MessageOf(status)));
+        }
+      },
+      OnAllCores);
+
+  uint64_t after_opening = 0;
+  std::vector<std::string> chunk;
+  for (uint64_t first = 0; first < head.size; first += kReplayChunk) {
+    chunk.clear();
+    URNA_RETURN_IF_ERROR(store_->Scan(
+        id, first, std::min(first + kReplayChunk, head.size),
+        [&](uint64_t index, std::string_view record) -> absl::Status {
+          if (record.size() > 1 &&
+              static_cast<uint8_t>(record[1]) == static_cast<uint8_t>(poll::RecordKind::kOpened)) {
+            after_opening = index + 1;
+          }
+          chunk.emplace_back(record);
+          return absl::OkStatus();
+        }));
+    replay.Append(chunk);
+    URNA_RETURN_IF_ERROR(fault);
+  }
+  live->state = std::move(replay).TakeState();
+  if (live->state.root() != head.root || live->state.definition() == nullptr) {
+    return Damaged("the records do not have the stored root");
+  }
+
+  const std::string& origin = live->state.definition()->ballot_box.name;
+  const ledger::NoteKey key{origin, ledger::kTypeEd25519, checkpoint_key_->public_key()};
+  const auto anchor = anchors_.find(id);
+  if (anchor != anchors_.end() && !anchor->second->newest().empty()) {
+    const auto anchored = ledger::OpenCheckpoint(anchor->second->newest(), key);
+    URNA_RETURN_IF_ERROR(base::Annotate(anchored.status(), "the anchor"));
+    if (anchored->size > head.size) {
+      return Damaged(Cat("the store holds ", head.size, " records, but a checkpoint of ",
+                         anchored->size, " was signed: the store was cut, or is an old copy"));
+    }
+    URNA_ASSIGN_OR_RETURN(const Hash32 root,
+                          ledger::RootAt(anchored->size, store_->Nodes(id, anchored->size)));
+    if (root != anchored->root) {
+      return Damaged(Cat("the first ", anchored->size,
+                         " records are not those of the checkpoint that was signed"));
+    }
+    sequencer_->AdoptAnchor(id, std::move(anchor->second));
+  }
+
+  live->head_note = ledger::SignCheckpoint({origin, head.size, head.root}, *checkpoint_key_);
+  if (live->PublishesByClock()) {
+    URNA_RETURN_IF_ERROR(ResumePublication(*live, after_opening));
+  } else {
+    live->Publish(clock_.Now());
+  }
+  live->RefreshView();
+  URNA_RETURN_IF_ERROR(ResumeIssuers(*live));
+  const auto title = live->state.definition()->title.begin();
+  log_.Line(Cat("poll ", base::Hex(id), ": \"", title->second, "\", ", head.size, " records, ",
+                poll::PhaseName(live->state.phase())));
+  book_.Add(std::move(live));
+  return absl::OkStatus();
+}
+
+absl::Status Server::ResumePublication(LivePoll& live, uint64_t after_opening) {
+  const poll::Definition& definition = *live.state.definition();
+  const ledger::NoteKey key{definition.ballot_box.name, ledger::kTypeEd25519,
+                            checkpoint_key_->public_key()};
+  // Without a publication of an earlier run: what the opening showed, until the clock allows more.
+  uint64_t size = after_opening;
+  uint64_t period = clock_.Now() / definition.publish_every;
+  const auto content =
+      base::ReadFile(PublicationPath(Cat(settings_.data, "/published"), live.id));
+  std::string note;
+  uint64_t noted_period = 0;
+  if (content.ok() && DecodePublication(*content, &noted_period, &note)) {
+    const auto checkpoint = ledger::OpenCheckpoint(note, key);
+    if (checkpoint.ok() && checkpoint->size <= live.state.size()) {
+      size = checkpoint->size;
+      period = noted_period;
+    }
+  }
+  URNA_ASSIGN_OR_RETURN(const Hash32 root, ledger::RootAt(size, store_->Nodes(live.id, size)));
+  live.ResumePublication(
+      size, ledger::SignCheckpoint({definition.ballot_box.name, size, root}, *checkpoint_key_),
+      period);
+  return store_->Scan(live.id, size, live.state.size(),
+                      [&](uint64_t, std::string_view bytes) -> absl::Status {
+                        URNA_ASSIGN_OR_RETURN(const auto record, ledger::DecodeRecord(bytes));
+                        return live.NotePendingRecord(record);
+                      });
+}
+
+absl::Status Server::ResumeIssuers(const LivePoll& live) {
+  const poll::Definition& definition = *live.state.definition();
+  for (size_t i = 0; i < definition.issuers.size(); ++i) {
+    const auto& X = live.state.issuer_keys()[i];
+    if (!X.has_value()) continue;
+    for (const auto& issuer : issuers_) {
+      if (issuer->identity() != definition.issuers[i].key) continue;
+      const auto index = static_cast<uint8_t>(i);
+      URNA_RETURN_IF_ERROR(issuer->Resume(live.id, index, *X, live.state.Issued(index)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Server::Listen() {
+  const auto size = [](uint64_t threads, uint64_t queue) {
+    return Lane<Task>::Size{static_cast<unsigned>(threads), queue};
+  };
+  const Settings& s = settings_;
+  std::vector<crypto::Ed25519Public> issuer_keys;
+  for (const auto& issuer : issuers_) issuer_keys.push_back(issuer->identity());
+  steps_ = std::make_unique<Steps>(
+      Steps::Rules{s.officials, checkpoint_key_->public_key(), issuer_keys}, book_, *sequencer_,
+      clock_, log_);
+  control_lane_ = std::make_unique<TaskLane>(size(s.control_threads, s.control_queue));
+  issuing_ = std::make_unique<IssuingService>(size(s.issuing_threads, s.issuing_queue), book_,
+                                              issuers_, clock_);
+  casting_ = std::make_unique<CastingService>(
+      CastingService::Options{static_cast<unsigned>(s.casting_threads), s.casting_queue}, *store_,
+      book_, *sequencer_, clock_);
+  officials_ = std::make_unique<OfficialsService>(*control_lane_, *steps_);
+  trustees_ = std::make_unique<TrusteesService>(*control_lane_, *store_, book_, *sequencer_, log_);
+  reading_ = std::make_unique<ReadingService>(
+      size(s.reading_threads, s.reading_queue),
+      ReadingService::Identity{URNA_VERSION, checkpoint_key_->public_key(), issuer_keys}, *store_,
+      book_, clock_);
+
+  std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
+  if (!s.plaintext) {
+    URNA_ASSIGN_OR_RETURN(const std::string certificate, base::ReadFile(s.certificate, 1 << 20));
+    URNA_ASSIGN_OR_RETURN(std::string key, base::ReadFile(s.key, 1 << 20));
+    grpc::SslServerCredentialsOptions options;
+    options.pem_key_cert_pairs.push_back({std::move(key), certificate});
+    credentials = grpc::SslServerCredentials(options);
+  }
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(s.listen, credentials, &port);
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+  builder.RegisterService(issuing_.get());
+  builder.RegisterService(casting_.get());
+  builder.RegisterService(officials_.get());
+  builder.RegisterService(trustees_.get());
+  builder.RegisterService(reading_.get());
+  grpc_ = builder.BuildAndStart();
+  if (grpc_ == nullptr || port == 0) {
+    return Failure(absl::StatusCode::kUnavailable,
+                   Cat("cannot listen on ", s.listen,
+                       ": the address is in use or not this machine's, or the certificate and its "
+                       "key do not fit"));
+  }
+  address_ = Cat(std::string_view(s.listen).substr(0, s.listen.rfind(':')), ":", port);
+  grpc_->GetHealthCheckService()->SetServingStatus(true);
+  steward_->Start();
+  log_.Line(Cat("listening on ", address_, s.plaintext ? " without TLS" : ""));
+  return absl::OkStatus();
+}
+
+void Server::Shutdown() {
+  if (grpc_ != nullptr) {
+    grpc_->GetHealthCheckService()->Shutdown();
+    // The lanes work on: calls under way are answered, or cancelled when their time is up.
+    grpc_->Shutdown(std::chrono::system_clock::now() + kShutdownGrace);
+    log_.Line("no more calls; writing what is queued");
+  }
+  if (issuing_ != nullptr) issuing_->Drain();
+  if (casting_ != nullptr) casting_->Drain();
+  if (reading_ != nullptr) reading_->Drain();
+  if (control_lane_ != nullptr) control_lane_->Drain();
+  if (steward_ != nullptr) steward_->Stop();
+  if (sequencer_ != nullptr) sequencer_->Drain();
+  grpc_.reset();
+}
+
+}  // namespace urna::server

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/clock.h"
+#include "server/issuer.h"
+#include "server/live_poll.h"
+#include "server/log.h"
+#include "server/sequencer.h"
+#include "server/services.h"
+#include "server/settings.h"
+#include "server/steps.h"
+#include "server/steward.h"
+
+namespace urna::server {
+
+/// What surrounds a server; tests replace it.
+struct Environment {
+  const Clock* clock = nullptr;  ///< must outlive the server
+  Log::Sink log = Log::ToStderr;
+  /// Ends the process; does not return but in tests.
+  Fatal fatal;
+  /// See Sequencer::Options.
+  std::function<absl::Status()> before_append;
+  std::chrono::milliseconds steward_interval{200};
+};
+
+/// The whole server: stores, polls, sequencer, issuers, steward and services.
+class Server {
+ public:
+  /// Opens the data folder, checks it against its anchors, replays every poll and serves.
+  /// Errors: NotFound (not a data folder), Unavailable (locked, in use), DataLoss (damaged, cut, or
+  /// older than its anchors), InvalidArgument (settings).
+  static absl::StatusOr<std::unique_ptr<Server>> Start(Settings settings, Environment environment);
+  ~Server();
+
+  /// "127.0.0.1:7443", with the port in use.
+  const std::string& address() const { return address_; }
+  /// Stops accepting, gives calls ten seconds to finish, writes what is queued, stops. Once.
+  void Shutdown();
+
+ private:
+  Server(Settings settings, Environment environment);
+  absl::Status OpenStores();
+  absl::Status CheckAnchors();
+  absl::Status LoadPoll(const Hash32& id);
+  absl::Status ResumePublication(LivePoll& poll, uint64_t after_opening);
+  absl::Status ResumeIssuers(const LivePoll& poll);
+  absl::Status Listen();
+
+  const Settings settings_;
+  const Environment environment_;
+  const Clock& clock_;
+  Log log_;
+  std::unique_ptr<crypto::Ed25519Key> checkpoint_key_;
+  std::vector<std::unique_ptr<Issuer>> issuers_;
+  std::unique_ptr<ledger::Store> store_;
+  PollBook book_;
+  std::map<Hash32, std::unique_ptr<AnchorFile>> anchors_;
+  std::unique_ptr<Sequencer> sequencer_;
+  std::unique_ptr<Steward> steward_;
+  std::unique_ptr<Steps> steps_;
+  std::unique_ptr<TaskLane> control_lane_;
+  std::unique_ptr<IssuingService> issuing_;
+  std::unique_ptr<CastingService> casting_;
+  std::unique_ptr<OfficialsService> officials_;
+  std::unique_ptr<TrusteesService> trustees_;
+  std::unique_ptr<ReadingService> reading_;
+  std::unique_ptr<grpc::Server> grpc_;
+  std::string address_;
+};
+
+}  // namespace urna::server

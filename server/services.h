@@ -1,0 +1,178 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ledger/store/store.h"
+#include "proto/urna.grpc.pb.h"
+#include "server/clock.h"
+#include "server/issuer.h"
+#include "server/lane.h"
+#include "server/live_poll.h"
+#include "server/rpc.h"
+#include "server/sequencer.h"
+#include "server/steps.h"
+
+namespace urna::server {
+
+namespace v1 = ::urna::v1;
+
+/// The gRPC services of proto/urna.proto. They check the form of a request, put the work on their
+/// lane, and turn verdicts into status codes; what a request means is decided elsewhere.
+
+class IssuingService final : public v1::Issuing::CallbackService {
+ public:
+  IssuingService(const Lane<Task>::Size& size, PollBook& book,
+                 const std::vector<std::unique_ptr<Issuer>>& issuers, const Clock& clock)
+      : book_(book), issuers_(issuers), clock_(clock), lane_(size) {}
+
+  grpc::ServerUnaryReactor* Begin(grpc::CallbackServerContext* context,
+                                  const v1::BeginRequest* request,
+                                  v1::BeginResponse* response) override;
+  grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
+                                   const v1::AnswerRequest* request,
+                                   v1::AnswerResponse* response) override;
+  grpc::ServerUnaryReactor* Fetch(grpc::CallbackServerContext* context,
+                                  const v1::FetchRequest* request,
+                                  v1::FetchResponse* response) override;
+  void Drain() { lane_.Drain(); }
+
+ private:
+  struct Asked {
+    Issuer* issuer;
+    Issuer::Request request;
+  };
+  template <typename Request>
+  absl::StatusOr<Asked> Ask(const Request& request) const;
+  absl::StatusOr<Issuer::Standing> Look(const LivePoll& poll, const Point& credential) const;
+
+  PollBook& book_;
+  const std::vector<std::unique_ptr<Issuer>>& issuers_;
+  const Clock& clock_;
+  TaskLane lane_;
+};
+
+/// Neither asks nor notes who is calling: no peer, no metadata.
+class CastingService final : public v1::Casting::CallbackService {
+ public:
+  struct Options {
+    unsigned threads;
+    size_t queue;
+  };
+  CastingService(const Options& options, const ledger::Store& store, PollBook& book,
+                 Sequencer& sequencer, const Clock& clock);
+
+  grpc::ServerUnaryReactor* Cast(grpc::CallbackServerContext* context,
+                                 const v1::CastRequest* request,
+                                 v1::CastResponse* response) override;
+  void Drain() { lane_.Drain(); }
+
+ private:
+  struct Ballot {
+    std::shared_ptr<LivePoll> poll;
+    const v1::CastRequest* request = nullptr;  ///< lives until the call is finished
+    uint64_t arrived = 0;
+    bool in_flight = false;
+    grpc::CallbackServerContext* context = nullptr;
+    grpc::ServerUnaryReactor* reactor = nullptr;
+    v1::CastResponse* response = nullptr;
+  };
+
+  void Work(std::vector<Ballot> ballots);
+  /// True if the ballot was answered with the receipt of its earlier record.
+  bool AnswerRepeated(Ballot& ballot) const;
+  void Submit(Ballot ballot, poll::CheckedPayload checked);
+  static void Finish(Ballot& ballot, const absl::StatusOr<CastReceipt>& receipt);
+
+  const ledger::Store& store_;
+  PollBook& book_;
+  Sequencer& sequencer_;
+  const Clock& clock_;
+  Lane<Ballot> lane_;
+};
+
+class OfficialsService final : public v1::Officials::CallbackService {
+ public:
+  OfficialsService(TaskLane& lane, Steps& steps) : lane_(lane), steps_(steps) {}
+
+  grpc::ServerReadReactor<v1::ApproveRequest>* Approve(grpc::CallbackServerContext* context,
+                                                       v1::ApproveResponse* response) override;
+  grpc::ServerUnaryReactor* Pending(grpc::CallbackServerContext* context,
+                                    const v1::PendingRequest* request,
+                                    v1::PendingResponse* response) override;
+  grpc::ServerWriteReactor<v1::AttachmentChunk>* Attachment(
+      grpc::CallbackServerContext* context, const v1::AttachmentRequest* request) override;
+
+ private:
+  class ApproveCall;
+
+  TaskLane& lane_;
+  Steps& steps_;
+  StreamLimit approvals_{64};
+  StreamLimit attachments_{32};
+  std::atomic<size_t> received_{0};  ///< bytes of attachments of calls that go on
+};
+
+class TrusteesService final : public v1::Trustees::CallbackService {
+ public:
+  TrusteesService(TaskLane& lane, const ledger::Store& store, PollBook& book, Sequencer& sequencer,
+                  Log& log)
+      : lane_(lane), store_(store), book_(book), sequencer_(sequencer), log_(log) {}
+
+  grpc::ServerUnaryReactor* Submit(grpc::CallbackServerContext* context,
+                                   const v1::SubmitRequest* request,
+                                   v1::SubmitResponse* response) override;
+
+ private:
+  absl::Status Take(const v1::SubmitRequest& request, v1::SubmitResponse* response);
+
+  TaskLane& lane_;
+  const ledger::Store& store_;
+  PollBook& book_;
+  Sequencer& sequencer_;
+  Log& log_;
+};
+
+class ReadingService final : public v1::Reading::CallbackService {
+ public:
+  struct Identity {
+    std::string version;
+    crypto::Ed25519Public checkpoint_key{};
+    std::vector<crypto::Ed25519Public> issuer_keys;
+  };
+  ReadingService(const Lane<Task>::Size& size, Identity identity, const ledger::Store& store,
+                 PollBook& book, const Clock& clock)
+      : identity_(std::move(identity)), store_(store), book_(book), clock_(clock), lane_(size) {}
+
+  grpc::ServerUnaryReactor* Info(grpc::CallbackServerContext* context,
+                                 const v1::InfoRequest* request,
+                                 v1::InfoResponse* response) override;
+  grpc::ServerUnaryReactor* ListPolls(grpc::CallbackServerContext* context,
+                                      const v1::ListPollsRequest* request,
+                                      v1::ListPollsResponse* response) override;
+  grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext* context,
+                                   const v1::StatusRequest* request,
+                                   v1::StatusResponse* response) override;
+  grpc::ServerUnaryReactor* Checkpoint(grpc::CallbackServerContext* context,
+                                       const v1::CheckpointRequest* request,
+                                       v1::CheckpointResponse* response) override;
+  grpc::ServerWriteReactor<v1::EntriesResponse>* Entries(
+      grpc::CallbackServerContext* context, const v1::EntriesRequest* request) override;
+  grpc::ServerUnaryReactor* LastRevision(grpc::CallbackServerContext* context,
+                                         const v1::LastRevisionRequest* request,
+                                         v1::LastRevisionResponse* response) override;
+  void Drain() { lane_.Drain(); }
+
+ private:
+  const Identity identity_;
+  const ledger::Store& store_;
+  PollBook& book_;
+  const Clock& clock_;
+  StreamLimit streams_{256};
+  TaskLane lane_;
+};
+
+}  // namespace urna::server

@@ -1,0 +1,211 @@
+#include "server/settings.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "base/text.h"
+
+namespace urna::server {
+namespace {
+
+using base::Cat;
+
+absl::Status Bad(std::string_view text) {
+  return base::Failure(absl::StatusCode::kInvalidArgument, text);
+}
+
+Setting Text(std::string name, std::string group, std::string help, std::string shown_default,
+             std::string Settings::*field) {
+  Setting setting{std::move(name), std::move(group), std::move(help), std::move(shown_default)};
+  setting.set = [field](Settings& settings, std::string_view value) -> absl::Status {
+    if (value.empty()) return Bad("must not be empty");
+    settings.*field = std::string(value);
+    return absl::OkStatus();
+  };
+  return setting;
+}
+
+Setting Number(std::string name, std::string group, std::string help, uint64_t Settings::*field,
+               uint64_t least, uint64_t most) {
+  const uint64_t standard = Settings().*field;
+  Setting setting{std::move(name), std::move(group), std::move(help), std::to_string(standard)};
+  setting.set = [field, least, most](Settings& settings, std::string_view value) -> absl::Status {
+    uint64_t number = 0;
+    if (!base::ParseU64(value, &number) || number < least || number > most) {
+      return Bad(Cat("must be a whole number from ", least, " to ", most));
+    }
+    settings.*field = number;
+    return absl::OkStatus();
+  };
+  return setting;
+}
+
+Setting YesOrNo(std::string name, std::string group, std::string help, bool Settings::*field) {
+  Setting setting{std::move(name), std::move(group), std::move(help), "no"};
+  setting.set = [field](Settings& settings, std::string_view value) -> absl::Status {
+    if (value != "yes" && value != "no") return Bad("must be yes or no");
+    settings.*field = value == "yes";
+    return absl::OkStatus();
+  };
+  return setting;
+}
+
+Setting Officials() {
+  Setting setting{"official", "Who may define polls",
+                  "Ed25519 key, 64 hexadecimal digits, of an official who may define polls here; "
+                  "may be given several times. A definition is accepted only if every official "
+                  "that it names is among them",
+                  "nobody", true};
+  setting.set = [](Settings& settings, std::string_view value) -> absl::Status {
+    crypto::Ed25519Public key;
+    if (!base::Unhex(value, key)) return Bad("must be 64 hexadecimal digits");
+    if (!crypto::IsEd25519PublicKey(key)) return Bad("is not an Ed25519 public key");
+    if (std::ranges::find(settings.officials, key) != settings.officials.end()) {
+      return Bad("is given twice");
+    }
+    settings.officials.push_back(key);
+    return absl::OkStatus();
+  };
+  setting.clear = [](Settings& settings) { settings.officials.clear(); };
+  return setting;
+}
+
+std::vector<Setting> MakeSettings() {
+  const std::string folders = "Folders";
+  const std::string network = "Network";
+  const std::string limits = "Limits";
+  std::vector<Setting> all;
+  all.push_back(Text("data", folders, "the folder that `urna-server setup` made", "none, needed",
+                     &Settings::data));
+  all.push_back(Text("anchor", folders,
+                     "folder of the newest checkpoints and counts, by which the server notices "
+                     "that its ledger was cut or restored from an old copy; put it on another "
+                     "file system",
+                     "DATA/anchor", &Settings::anchor));
+  all.push_back(Text("rocksdb-log", folders,
+                     "folder of RocksDB's own log; put it on another file system, since a full "
+                     "disk there ends the server",
+                     "DATA/rocksdb-log", &Settings::rocksdb_log));
+  all.push_back(Text("listen", network, "address and port; port 0 takes a free one",
+                     Settings().listen, &Settings::listen));
+  all.push_back(Text("certificate", network, "PEM file of the server's TLS certificate",
+                     "DATA/tls.crt", &Settings::certificate));
+  all.push_back(Text("key", network, "PEM file of the certificate's key", "DATA/tls.key",
+                     &Settings::key));
+  all.push_back(YesOrNo("plaintext", network,
+                        "yes: without TLS, for tests and for a proxy on this machine; only where "
+                        "`listen` is a loopback address",
+                        &Settings::plaintext));
+  all.push_back(Officials());
+  all.push_back(Number("issuers", "Who may define polls",
+                       "issuers of tokens that this server runs, as made by setup",
+                       &Settings::issuers, 0, 8));
+  all.push_back(Number("max-polls", limits, "polls that are neither certified nor cancelled",
+                       &Settings::max_polls, 1, 10'000));
+  all.push_back(Number("sequencer-queue", limits, "records that may wait to be written",
+                       &Settings::sequencer_queue, 1, 1'000'000));
+  const auto lane = [&](const std::string& name, const std::string& what,
+                        uint64_t Settings::*threads, uint64_t Settings::*queue) {
+    all.push_back(Number(name + "-threads", limits, Cat("threads for ", what), threads, 1, 256));
+    all.push_back(Number(name + "-queue", limits, Cat("requests for ", what, " that may wait"),
+                         queue, 1, 1'000'000));
+  };
+  lane("issuing", "tokens", &Settings::issuing_threads, &Settings::issuing_queue);
+  lane("casting", "ballots", &Settings::casting_threads, &Settings::casting_queue);
+  lane("control", "officials and trustees", &Settings::control_threads, &Settings::control_queue);
+  lane("reading", "readers", &Settings::reading_threads, &Settings::reading_queue);
+  return all;
+}
+
+}  // namespace
+
+const std::vector<Setting>& AllSettings() {
+  static const std::vector<Setting> all = MakeSettings();
+  return all;
+}
+
+absl::Status ReadConfig(const std::string& path, std::string_view text, Settings& settings) {
+  std::set<std::string_view> seen;
+  size_t number = 0;
+  for (const std::string_view raw : base::Split(text, '\n')) {
+    ++number;
+    const std::string_view line = base::Trim(raw);
+    if (line.empty() || line.front() == '#') continue;
+    const auto wrong = [&](std::string_view what) { return Bad(Cat(path, ":", number, ": ", what)); };
+    const size_t equals = line.find('=');
+    if (equals == std::string_view::npos) return wrong("expected \"name = value\"");
+    const std::string_view name = base::Trim(line.substr(0, equals));
+    const std::string_view value = base::Trim(line.substr(equals + 1));
+    const auto setting = std::ranges::find(AllSettings(), name, &Setting::name);
+    if (setting == AllSettings().end()) {
+      return wrong(Cat("there is no setting \"", name, "\"; urna-server --help lists them"));
+    }
+    if (!seen.insert(name).second && !setting->repeatable) {
+      return wrong(Cat(name, " is given twice"));
+    }
+    const absl::Status status = setting->set(settings, value);
+    if (!status.ok()) {
+      return wrong(Cat(name, ": ",
+                       std::string_view(status.message().data(), status.message().size())));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Complete(Settings& settings) {
+  if (settings.data.empty()) {
+    return Bad("data: the data folder is not set; give --data DIR or --config FILE");
+  }
+  const auto inside = [&](std::string& path, std::string_view name) {
+    if (path.empty()) path = Cat(settings.data, "/", name);
+  };
+  inside(settings.anchor, "anchor");
+  inside(settings.rocksdb_log, "rocksdb-log");
+  inside(settings.certificate, "tls.crt");
+  inside(settings.key, "tls.key");
+  if (settings.plaintext && !IsLoopback(settings.listen)) {
+    return Bad(Cat("plaintext: refused, because others than this machine could reach ",
+                   settings.listen, "; listen on 127.0.0.1 or use TLS"));
+  }
+  return absl::OkStatus();
+}
+
+bool IsLoopback(std::string_view listen) {
+  const size_t colon = listen.rfind(':');
+  if (colon == std::string_view::npos) return false;
+  const std::string_view host = listen.substr(0, colon);
+  if (host == "localhost" || host == "[::1]") return true;
+  const auto parts = base::Split(host, '.');
+  return parts.size() == 4 && parts[0] == "127" &&
+         std::ranges::all_of(parts, [](std::string_view part) {
+           uint64_t number = 0;
+           return base::ParseU64(part, &number) && number <= 255;
+         });
+}
+
+std::string ConfigTemplate() {
+  std::string text =
+      "# Configuration of urna-server. Every line is also a flag: --name value. Lines that begin\n"
+      "# with # are comments; those with a setting show its default.\n";
+  std::string group;
+  for (const Setting& setting : AllSettings()) {
+    if (setting.group != group) text += Cat("\n# --- ", setting.group, " ---\n");
+    group = setting.group;
+    // Wrapped at 90 columns, for people who read this in a terminal.
+    std::string line = "#";
+    for (const std::string_view word : base::Split(setting.help, ' ')) {
+      if (line.size() + 1 + word.size() > 90) {
+        text += line + "\n";
+        line = "#";
+      }
+      line += Cat(" ", word);
+    }
+    text += Cat("\n", line, ".\n#", setting.name, " = ", setting.shown_default, "\n");
+  }
+  return text;
+}
+
+}  // namespace urna::server

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "crypto/signature.h"
+
+namespace urna::server {
+
+/// Everything that `urna-server run` can be told.
+struct Settings {
+  std::string data;
+  std::string listen = "127.0.0.1:7443";
+  bool plaintext = false;
+  std::string certificate, key;  ///< PEM files
+  std::vector<crypto::Ed25519Public> officials;
+  uint64_t issuers = 1;
+  std::string anchor;       ///< folder
+  std::string rocksdb_log;  ///< folder
+  uint64_t max_polls = 64;
+  uint64_t sequencer_queue = 4096;
+  uint64_t issuing_threads = 2, issuing_queue = 1024;
+  uint64_t casting_threads = 2, casting_queue = 4096;
+  uint64_t control_threads = 2, control_queue = 256;
+  uint64_t reading_threads = 2, reading_queue = 1024;
+};
+
+/// One setting: the flag --NAME and the line "NAME = value" of the configuration file.
+struct Setting {
+  std::string name;
+  std::string group;
+  std::string help;
+  std::string shown_default;
+  bool repeatable = false;
+  /// Errors: InvalidArgument saying what the value must be.
+  std::function<absl::Status(Settings&, std::string_view value)> set;
+  /// Back to nothing: a repeatable setting on the command line replaces the file's.
+  std::function<void(Settings&)> clear;
+};
+/// All of them, in the order in which help shows them.
+const std::vector<Setting>& AllSettings();
+
+/// Reads "name = value" lines; '#' begins a comment line. Errors: "FILE:LINE: " and what is wrong
+/// there: no '=', an unknown or repeated name, a bad value.
+absl::Status ReadConfig(const std::string& path, std::string_view text, Settings& settings);
+
+/// Fills in what defaults from the data folder, and refuses what does not go together.
+/// Errors: InvalidArgument.
+absl::Status Complete(Settings& settings);
+
+/// True if only this machine can reach `listen` ("127.0.0.1:7443", "[::1]:0", "localhost:7443").
+bool IsLoopback(std::string_view listen);
+
+/// A commented configuration file with every setting at its default.
+std::string ConfigTemplate();
+
+}  // namespace urna::server
