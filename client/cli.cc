@@ -60,7 +60,7 @@ void AddExample(CLI::App* command, const std::string& example) {
 
 void PrintJson(const nlohmann::json& object) {
   // What a server sent need not be UTF-8.
-  std::cout << object.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
+  std::cout << object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
 }
 
 Progress ShowProgress() {

@@ -54,6 +54,10 @@ std::string Percent(uint64_t part, uint64_t whole);
 /// `text` filled up with blanks to `width` characters.
 std::string Padded(std::string_view text, size_t width);
 
+/// `key` and `show` for the identities of a role ("official", "trustee").
+void AddIdentityCommands(CLI::App* parent, const std::string& purpose, GlobalOptions& global,
+                         Action* action);
+
 /// Each adds its subcommands to `app`; parsing stores the chosen action in `*action`.
 void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddOfficialCommands(CLI::App& app, GlobalOptions& global, Action* action);

@@ -30,7 +30,8 @@ using base::Cat;
 using Json = nlohmann::json;
 
 struct CheckFlags {
-  std::string receipt, poll, wallet, ledger;
+  Hash32 poll{};
+  std::string receipt, wallet, ledger;
 };
 
 /// One line of the report.
@@ -73,7 +74,7 @@ class Report {
       for (const Finding& f : findings_) {
         list.push_back({{"check", f.what}, {"verdict", Name(f.verdict)}, {"detail", f.detail}});
       }
-      std::cout << Json{{"pass", !failed}, {"checks", list}}.dump() << "\n";
+      PrintJson({{"pass", !failed}, {"checks", list}});
     } else {
       for (const Finding& f : findings_) {
         std::cout << Name(f.verdict) << "  " << f.what << ": " << f.detail << "\n";
@@ -248,25 +249,24 @@ absl::Status CheckAgainst(const GlobalOptions& global, const CheckFlags& flags,
 }
 
 absl::Status RunCheck(const GlobalOptions& global, const CheckFlags& flags) {
-  URNA_ASSIGN_OR_RETURN(const Hash32 poll_id, ParsePollId(flags.poll));
+  const Hash32& poll_id = flags.poll;
   URNA_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(flags.receipt, 1 << 20));
   const auto receipt = ledger::Receipt::Parse(text);
   if (!receipt.ok()) return base::Annotate(receipt.status(), flags.receipt);
-  if (flags.ledger.empty() == global.server.target.empty()) {
-    return base::Failure(absl::StatusCode::kInvalidArgument,
-                         "give --ledger with an exported ledger, or --server to fetch it");
-  }
   if (!flags.ledger.empty()) {
     return CheckAgainst(global, flags, poll_id, *receipt, flags.ledger);
+  }
+  if (global.server.target.empty()) {
+    return base::Failure(absl::StatusCode::kInvalidArgument,
+                         "give --ledger with an exported ledger, or --server to fetch it");
   }
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<TemporaryFolder> temporary,
                         TemporaryFolder::Create());
   const std::string folder = Cat(temporary->path(), "/ledger");
-  URNA_RETURN_IF_ERROR(FetchLedger(*connection, poll_id, folder,
-                                   [](std::string_view, uint64_t, uint64_t) {})
-                           .status());
+  URNA_RETURN_IF_ERROR(
+      FetchLedger(*connection, poll_id, folder, ShowProgress()).status());
   return CheckAgainst(global, flags, poll_id, *receipt, folder);
 }
 
@@ -281,12 +281,15 @@ void AddReceiptCommands(CLI::App& app, GlobalOptions& global, Action* action) {
       "For residents: whether the ballot of a receipt is in the ledger, unchanged.\n"
       "Take a ledger published after your vote, best one that somebody else exported.");
   command->add_option("file", flags->receipt, "Receipt file")->required();
-  command->add_option("--poll", flags->poll, "Poll id")->required();
-  command->add_option("--ledger", flags->ledger, "Folder of an exported ledger");
+  AddPoll(command, &flags->poll);
   command->add_option("--wallet", flags->wallet,
                       "Your wallet, to see whether the ballot is yours and is the one that counts");
   global.AddServer(command);
+  command->get_option("--server")->required(false);
+  command->add_option("--ledger", flags->ledger,
+                      "Folder of an exported ledger; without it, the server is asked for its own");
   global.AddPassphrase(command);
+  AddExample(command, "urna receipt check my.wallet.receipt-1 --poll 4c1f... --ledger export");
   command->callback([&global, action, flags] {
     *action = [&global, flags] { return RunCheck(global, *flags); };
   });

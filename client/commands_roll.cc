@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "client/cli.h"
+#include "client/official.h"
 #include "client/poll_view.h"
 #include "client/roll.h"
 #include "client/wallet.h"
@@ -24,9 +25,6 @@ namespace {
 
 using base::Cat;
 using Json = nlohmann::json;
-
-// Pieces of an attachment; far below gRPC's limit for one message.
-constexpr size_t kPieceBytes = 256 * 1024;
 
 absl::Status Usage(std::string_view text) {
   return base::Failure(absl::StatusCode::kInvalidArgument, text);
@@ -40,9 +38,6 @@ struct CodesFlags {
 };
 
 absl::Status RunCodes(const GlobalOptions& global, CodesFlags flags) {
-  if (flags.separator != "," && flags.separator != ";") {
-    return Usage("--separator is ',' or ';'");
-  }
   flags.options.columns.separator = flags.separator[0];
   if (isatty(STDERR_FILENO)) {
     flags.options.progress = [](size_t done, size_t total) {
@@ -54,13 +49,11 @@ absl::Status RunCodes(const GlobalOptions& global, CodesFlags flags) {
   URNA_ASSIGN_OR_RETURN(const CodesResult result, MakeCodes(flags.options));
   const std::string& out = flags.options.out;
   if (global.json) {
-    std::cout << Json{{"codes", result.codes},
+    PrintJson(Json{{"codes", result.codes},
                       {"resumed", result.resumed},
                       {"codes_file", out + "/codes.csv"},
                       {"roll_file", out + "/roll.csv"},
-                      {"persons_file", out + "/persons.sha256"}}
-                     .dump()
-              << "\n";
+                      {"persons_file", out + "/persons.sha256"}});
     return absl::OkStatus();
   }
   std::cout << result.codes << " codes made";
@@ -86,11 +79,9 @@ absl::Status RunKey(const GlobalOptions& global, const KeyFlags& flags) {
   URNA_RETURN_IF_ERROR(SaveCredential(flags.out, key.k, key.V, passphrase));
   const std::string enrolment = Enrolment::Make(key, flags.label).ToString();
   if (global.json) {
-    std::cout << Json{{"key", flags.out},
+    PrintJson(Json{{"key", flags.out},
                       {"credential", base::Hex(key.V.bytes())},
-                      {"enrolment", enrolment}}
-                     .dump()
-              << "\n";
+                      {"enrolment", enrolment}});
     return absl::OkStatus();
   }
   std::cout << "Your key is in " << flags.out << ". Keep it and its passphrase; without them you "
@@ -170,8 +161,7 @@ absl::Status RunEnrol(const GlobalOptions& global, const EnrolFlags& flags) {
   if (!text.ok()) return base::Annotate(text.status(), flags.roll);
   URNA_RETURN_IF_ERROR(base::WriteFileAtomic(flags.roll, *text));
   if (global.json) {
-    std::cout << Json{{"enrolled", candidates.size()}, {"roll", roll.entries.size()}}.dump()
-              << "\n";
+    PrintJson(Json{{"enrolled", candidates.size()}, {"roll", roll.entries.size()}});
   } else {
     std::cout << candidates.size() << " enrolled; " << flags.roll << " now has "
               << roll.entries.size() << " credentials.\n";
@@ -199,7 +189,7 @@ void PrintSummary(const GlobalOptions& global, const poll::Definition& definitio
     }
     extra["credentials"] = summary.entries.size();
     extra["styles"] = styles;
-    std::cout << extra.dump() << "\n";
+    PrintJson(extra);
     return;
   }
   for (size_t s = 0; s < definition.styles.size(); ++s) {
@@ -222,96 +212,51 @@ absl::Status RunCheck(const GlobalOptions& global, const CheckFlags& flags) {
 // --- roll import ---
 
 struct ImportFlags {
-  std::string file, poll, key, persons;
+  std::string file, key, persons;
+  Hash32 poll{};
 };
 
-absl::StatusOr<uint32_t> OfficialIndex(const poll::Definition& definition,
-                                       const crypto::Ed25519Public& key,
-                                       const std::string& path) {
-  for (uint32_t i = 0; i < definition.officials.size(); ++i) {
-    if (definition.officials[i].key == key) return i;
-  }
-  return base::Failure(absl::StatusCode::kPermissionDenied,
-                       Cat(path, ": is not the key of an official of this poll"));
-}
-
-/// True if somebody already proposed just this step, so that the server holds its attachment.
-absl::StatusOr<bool> IsPending(Connection& connection, const v1::Step& step) {
+/// True if somebody already proposed just this roll, so that the server holds its entries.
+absl::StatusOr<bool> IsPending(Connection& connection, const Hash32& poll_id,
+                               const poll::RollSealed& sealed) {
   v1::PendingRequest request;
-  request.set_poll(step.poll());
+  request.set_poll(std::string(base::View(poll_id)));
   URNA_ASSIGN_OR_RETURN(const v1::PendingResponse pending,
                         Call(connection.officials(), &v1::Officials::Stub::Pending, request));
-  return std::ranges::any_of(pending.steps(), [&](const v1::PendingStep& other) {
-    return other.kind() == step.kind() && other.body() == step.body() && !other.stale();
+  return std::ranges::any_of(pending.steps(), [&](const v1::PendingStep& step) {
+    return step.kind() == static_cast<uint32_t>(poll::RecordKind::kRollSealed) &&
+           step.body() == poll::PayloadBody(sealed) && !step.stale();
   });
 }
 
-absl::StatusOr<v1::ApproveResponse> Approve(Connection& connection, v1::Step step,
-                                            std::string_view attachment) {
-  grpc::ClientContext context;
-  SetDeadline(context);
-  v1::ApproveResponse response;
-  const auto stream = connection.officials().Approve(&context, &response);
-  v1::ApproveRequest request;
-  *request.mutable_step() = std::move(step);
-  bool open = stream->Write(request);
-  while (open && !attachment.empty()) {
-    request.set_attachment(std::string(attachment.substr(0, kPieceBytes)));
-    attachment.remove_prefix(std::min(kPieceBytes, attachment.size()));
-    open = stream->Write(request);
-  }
-  stream->WritesDone();
-  URNA_RETURN_IF_ERROR(FromGrpc(stream->Finish(), context));
-  return response;
-}
-
 absl::Status RunImport(const GlobalOptions& global, const ImportFlags& flags) {
-  URNA_ASSIGN_OR_RETURN(const Hash32 poll_id, ParsePollId(flags.poll));
   URNA_ASSIGN_OR_RETURN(const RollFile roll, ReadRoll(flags.file));
   poll::RollSealed sealed;
   URNA_ASSIGN_OR_RETURN(sealed.persons_sha256, ReadSha256(flags.persons));
-  URNA_ASSIGN_OR_RETURN(
-      const crypto::SecretText passphrase,
-      GetPassphrase(global.passphrase, Cat("passphrase of ", flags.key), false));
   URNA_ASSIGN_OR_RETURN(const crypto::Ed25519Key key,
-                        ReadIdentity(flags.key, "official", passphrase));
+                        OpenIdentity(global, flags.key, "official"));
 
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
-                        PollView::FetchAll(*connection, poll_id, ""));
+                        PollView::FetchAll(*connection, flags.poll, "", ShowProgress()));
   const poll::State& state = view->state();
-  if (state.phase() != poll::Phase::kRoll) {
-    return base::Failure(absl::StatusCode::kFailedPrecondition,
-                         Cat("the poll takes no roll now: it is ",
-                             poll::PhaseName(state.phase())));
-  }
+  URNA_RETURN_IF_ERROR(MayTake(state, sealed));
   const poll::Definition& definition = *state.definition();
   URNA_ASSIGN_OR_RETURN(const RollSummary summary, MatchRoll(flags.file, roll, definition));
-  URNA_ASSIGN_OR_RETURN(const uint32_t official,
-                        OfficialIndex(definition, key.public_key(), flags.key));
+  const auto official = OfficialNumber(definition, key.public_key());
+  if (!official.ok()) return base::Annotate(official.status(), flags.key);
 
   sealed.count = summary.entries.size();
   sealed.parts_sha256 = poll::PartsHashOf(poll::SplitRoll(summary.entries));
-  const std::string body = poll::PayloadBody(sealed);
-  const poll::RecordKind kind = poll::RecordKind::kRollSealed;
-  const auto signature =
-      key.Sign(poll::OfficialMessage(kind, state.PlaceFor(kind, official), body));
-
-  v1::Step step;
-  step.set_poll(std::string(base::View(poll_id)));
-  step.set_kind(static_cast<uint32_t>(kind));
-  step.set_body(body);
-  step.set_official(std::string(base::View(key.public_key())));
-  step.set_signature(std::string(base::View(signature)));
-  URNA_ASSIGN_OR_RETURN(const bool proposed, IsPending(*connection, step));
+  URNA_ASSIGN_OR_RETURN(const bool proposed, IsPending(*connection, flags.poll, sealed));
   const std::string attachment = proposed ? "" : poll::EncodeRollEntries(summary.entries);
   URNA_ASSIGN_OR_RETURN(const v1::ApproveResponse response,
-                        Approve(*connection, std::move(step), attachment));
+                        Approve(*connection, state, sealed, *official, key, attachment));
 
   if (!global.json) {
-    std::cout << definition.officials[official].name << (proposed ? " approved" : " proposed")
-              << " this roll:\n";
+    std::cout << OneLine(definition.officials[*official].name)
+              << (proposed ? " approved" : " proposed") << " this roll:\n";
   }
   PrintSummary(global, definition, summary,
                {{"recorded", response.recorded()},
@@ -351,6 +296,7 @@ void AddRollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
     command->add_option("--style-column", o.columns.style, "Column with the ballot style's id")
         ->capture_default_str();
     command->add_option("--separator", flags->separator, "Between columns: ',' or ';'")
+        ->check(CLI::IsMember({",", ";"}))
         ->capture_default_str();
     command->callback([&global, action, flags] {
       *action = [&global, flags] { return RunCodes(global, *flags); };
@@ -399,7 +345,7 @@ void AddRollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
         "import", "For officials: proposes and approves a poll's roll. Each runs it in turn, with "
                   "the same file.");
     command->add_option("file", flags->file, "Roll file")->required();
-    command->add_option("--poll", flags->poll, "Poll id")->required();
+    AddPoll(command, &flags->poll);
     command->add_option("--key", flags->key, "The official's key file")->required();
     command
         ->add_option("--persons-sha256", flags->persons,

@@ -31,7 +31,8 @@ using crypto::SecretText;
 using Json = nlohmann::json;
 
 struct VoteFlags {
-  std::string poll, wallet, code, code_file, credential, language, receipt;
+  Hash32 poll{};
+  std::string wallet, code, code_file, credential, language, receipt;
   PassphraseOptions credential_passphrase;
   std::vector<std::string> answers;
   bool yes = false;
@@ -72,8 +73,6 @@ absl::StatusOr<SecretText> CheckCode(std::string text) {
 }
 
 absl::StatusOr<Identification> Identify(const VoteFlags& flags) {
-  const int ways = !flags.code.empty() + !flags.code_file.empty() + !flags.credential.empty();
-  if (ways > 1) return Usage("give one of --code, --code-file and --credential");
   Identification id;
   if (!flags.code.empty()) {
     URNA_ASSIGN_OR_RETURN(id.symbols, CheckCode(flags.code));
@@ -129,7 +128,7 @@ absl::StatusOr<std::string> FindStyle(Connection& connection, const PollView& vi
 
 std::string In(const poll::Texts& texts, const std::string& language) {
   const auto found = texts.find(language);
-  return found == texts.end() ? std::string() : found->second;
+  return found == texts.end() ? std::string() : OneLine(found->second);
 }
 
 std::string RuleHelp(const poll::Contest& contest) {
@@ -289,7 +288,7 @@ absl::Status KeepReceipt(const GlobalOptions& global, const VoteFlags& flags,
                 {"leaf", base::Hex(checked.receipt.leaf)},
                 {"receipt", path}};
     if (!fingerprint.empty()) out["fingerprint"] = fingerprint;
-    std::cout << out.dump() << "\n";
+    PrintJson(out);
     return absl::OkStatus();
   }
   std::cout << "Recorded: your ballot is record " << checked.receipt.index << " of the ledger"
@@ -305,9 +304,7 @@ absl::Status RunVote(const GlobalOptions& global, const VoteFlags& flags) {
   const auto say = [&global](const auto&... pieces) {
     if (!global.json) std::cout << Cat(pieces...) << "\n" << std::flush;
   };
-  if (flags.poll.empty()) return Usage("--poll is missing");
-  if (flags.wallet.empty()) return Usage("--wallet is missing");
-  URNA_ASSIGN_OR_RETURN(const Hash32 poll_id, ParsePollId(flags.poll));
+  const Hash32& poll_id = flags.poll;
   URNA_ASSIGN_OR_RETURN(auto given, SplitAnswers(flags.answers));
   // A typing error in the code is found here, before anything is sent.
   URNA_ASSIGN_OR_RETURN(Identification id, Identify(flags));
@@ -379,9 +376,7 @@ absl::Status RunVote(const GlobalOptions& global, const VoteFlags& flags) {
   const bool too_early = status.time() < definition.casting_from;
   if (flags.token_only || too_early) {
     if (global.json) {
-      std::cout << Json{{"poll", base::Hex(poll_id)}, {"style", wallet->style}, {"token", true}}
-                       .dump()
-                << "\n";
+      PrintJson(Json{{"poll", base::Hex(poll_id)}, {"style", wallet->style}, {"token", true}});
     }
     say(too_early ? Cat("Ballots are accepted from ", base::FormatUtc(definition.casting_from),
                         " on. ")
@@ -429,15 +424,13 @@ absl::Status RunShow(const GlobalOptions& global, const std::string& path) {
   const auto tokens = std::ranges::count_if(
       wallet.tokens, [](const auto& token) { return token.has_value(); });
   if (global.json) {
-    std::cout << Json{{"poll", base::Hex(wallet.poll)},
+    PrintJson(Json{{"poll", base::Hex(wallet.poll)},
                       {"credential", base::Hex(wallet.credential.bytes())},
                       {"style", wallet.style},
                       {"tokens", tokens},
                       {"issuers", wallet.tokens.size()},
                       {"last_revision", wallet.last_revision},
-                      {"pending", wallet.pending.has_value()}}
-                     .dump()
-              << "\n";
+                      {"pending", wallet.pending.has_value()}});
     return absl::OkStatus();
   }
   std::cout << "poll:         " << base::Hex(wallet.poll)
@@ -459,14 +452,19 @@ void AddVoteCommands(CLI::App& app, GlobalOptions& global, Action* action) {
       "vote",
       "For residents: votes, and votes again. Asks for what the flags leave open. The first time\n"
       "it needs the code of your letter or your key; afterwards the wallet is enough.");
-  vote->add_option("--poll", flags->poll, "Poll id, as the officials publish it");
+  AddPoll(vote, &flags->poll);
   vote->add_option("--wallet", flags->wallet,
-                   "File for your token and ballots, encrypted; made if it is not there");
-  vote->add_option("--code", flags->code,
-                   "The code of your letter; others on this machine may see it, so rather leave "
-                   "it out and type it when asked");
-  vote->add_option("--code-file", flags->code_file, "File with the code");
-  vote->add_option("--credential", flags->credential, "Your key file, from `urna roll key`");
+                   "File for your token and ballots, encrypted; made if it is not there")
+      ->required();
+  CLI::Option* code =
+      vote->add_option("--code", flags->code,
+                       "The code of your letter; others on this machine may see it, so rather "
+                       "leave it out and type it when asked");
+  CLI::Option* code_file = vote->add_option("--code-file", flags->code_file, "File with the code");
+  CLI::Option* credential =
+      vote->add_option("--credential", flags->credential, "Your key file, from `urna roll key`");
+  code->excludes(code_file)->excludes(credential);
+  code_file->excludes(credential);
   vote->add_option("--credential-passphrase-file", flags->credential_passphrase.file,
                    "File with the key file's passphrase");
   vote->add_option("--answer", flags->answers,
@@ -479,15 +477,20 @@ void AddVoteCommands(CLI::App& app, GlobalOptions& global, Action* action) {
                  "Only gets the ballot token, to vote later from the wallet");
   global.AddServer(vote);
   global.AddPassphrase(vote);
+  AddExample(vote, "urna vote --poll 4c1f... --server vote.example:7443 --wallet my.wallet");
 
-  auto wallet = std::make_shared<std::string>();
   CLI::App* show = vote->add_subcommand("show", "What a wallet holds, without its secrets.");
+  auto wallet = std::make_shared<std::string>();
   show->add_option("--wallet", *wallet, "Wallet file")->required();
   global.AddPassphrase(show);
+  // What voting requires, showing does not; and CLI11 calls a command's callback after those of its
+  // subcommands.
+  show->preparse_callback([vote](size_t) {
+    for (CLI::Option* option : vote->get_options()) option->required(false);
+  });
   show->callback([&global, action, wallet] {
     *action = [&global, wallet] { return RunShow(global, *wallet); };
   });
-  // CLI11 calls a command's callback after those of its subcommands.
   vote->callback([&global, action, flags, vote] {
     if (vote->get_subcommands().empty()) {
       *action = [&global, flags] { return RunVote(global, *flags); };

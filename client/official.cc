@@ -1,6 +1,7 @@
 #include "client/official.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/status.h"
@@ -106,6 +107,17 @@ struct Judge {
   }
 };
 
+/// Whether somebody proposed just this step, so that the server holds its attachment.
+absl::StatusOr<bool> IsPending(Connection& connection, const v1::Step& step) {
+  v1::PendingRequest request;
+  request.set_poll(step.poll());
+  URNA_ASSIGN_OR_RETURN(const v1::PendingResponse pending,
+                        Call(connection.officials(), &v1::Officials::Stub::Pending, request));
+  return std::ranges::any_of(pending.steps(), [&](const v1::PendingStep& other) {
+    return other.kind() == step.kind() && other.body() == step.body() && !other.stale();
+  });
+}
+
 }  // namespace
 
 absl::StatusOr<uint32_t> OfficialNumber(const poll::Definition& definition,
@@ -131,17 +143,22 @@ absl::StatusOr<v1::ApproveResponse> Approve(Connection& connection, const poll::
   const std::string body = poll::PayloadBody(step);
   const crypto::Ed25519Signature signature =
       key.Sign(poll::OfficialMessage(kind, state.PlaceFor(kind, official), body));
-  grpc::ClientContext context;
-  SetDeadline(context);
-  v1::ApproveResponse response;
-  const auto stream = connection.officials().Approve(&context, &response);
-  v1::ApproveRequest request;
-  v1::Step& sent = *request.mutable_step();
+  v1::Step sent;
   if (kind != poll::RecordKind::kDefined) sent.set_poll(std::string(base::View(state.poll())));
   sent.set_kind(static_cast<uint32_t>(kind));
   sent.set_body(body);
   sent.set_official(std::string(base::View(key.public_key())));
   sent.set_signature(std::string(base::View(signature)));
+  if (!attachment.empty()) {
+    URNA_ASSIGN_OR_RETURN(const bool pending, IsPending(connection, sent));
+    if (pending) attachment = "";
+  }
+  grpc::ClientContext context;
+  SetDeadline(context);
+  v1::ApproveResponse response;
+  const auto stream = connection.officials().Approve(&context, &response);
+  v1::ApproveRequest request;
+  *request.mutable_step() = std::move(sent);
   // A server that refuses stops reading; Finish tells why.
   bool writing = stream->Write(request);
   while (writing && !attachment.empty()) {

@@ -21,7 +21,7 @@ absl::StatusOr<uint32_t> OfficialNumber(const poll::Definition& definition,
 absl::Status MayTake(const poll::State& state, const poll::Payload& step);
 
 /// Signs `step` (without approvals) as the next step after `state` and sends the approval.
-/// `attachment`: the definition's text or roll entries, which the first approval must bring.
+/// `attachment`: the definition's text or roll entries; sent unless the step is pending already.
 absl::StatusOr<v1::ApproveResponse> Approve(Connection& connection, const poll::State& state,
                                             const poll::Payload& step, uint32_t official,
                                             const crypto::Ed25519Key& key,

@@ -18,7 +18,6 @@ using base::Cat;
 using Json = nlohmann::json;
 
 constexpr std::string_view kFormat = "urna-definition/1";
-constexpr size_t kMaxJsonBytes = size_t{4} << 20;
 constexpr size_t kMaxNesting = 16;
 // Integers beyond 2^53 mean different numbers to different JSON readers.
 constexpr uint64_t kMaxInteger = (uint64_t{1} << 53) - 1;
@@ -179,9 +178,9 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
 };
 
 absl::StatusOr<Json> ParseStrictly(std::string_view text) {
-  if (text.size() > kMaxJsonBytes) {
+  if (text.size() > kMaxDefinitionBytes) {
     return Invalid("definition",
-                   Cat("is ", text.size(), " bytes long; at most ", kMaxJsonBytes, " are allowed"));
+                   Cat("is ", text.size(), " bytes long; at most ", kMaxDefinitionBytes, " are allowed"));
   }
   // The library takes a zero byte for the end of the text and skips a byte-order mark; other
   // readers do neither.

@@ -15,6 +15,9 @@
 
 namespace urna::poll {
 
+/// Longest definition, as JSON.
+inline constexpr size_t kMaxDefinitionBytes = size_t{4} << 20;
+
 /// One text in every language of the poll: language tag -> text.
 using Texts = std::map<std::string, std::string>;
 

@@ -18,6 +18,19 @@ constexpr uint64_t kHour = 3600;
 
 size_t Index(uint32_t one_based) { return one_based - 1; }
 
+/// What all options of one valid card get together, at most.
+uint64_t LargestSum(const crypto::Rule& rule) {
+  struct Visitor {
+    uint64_t operator()(const crypto::Choose& r) { return r.hi; }
+    uint64_t operator()(const crypto::Score& r) {
+      return r.has_total ? r.total_hi : uint64_t{r.max} * r.n;
+    }
+    uint64_t operator()(const crypto::Points& r) { return uint64_t{r.k} * (r.k + 1) / 2; }
+    uint64_t operator()(const crypto::Picks& r) { return r.w; }
+  };
+  return std::visit(Visitor{}, rule);
+}
+
 }  // namespace
 
 // --- Checks that need no state -----------------------------------------------------------------
@@ -252,7 +265,10 @@ uint64_t State::TrusteeCounter(uint32_t trustee) const {
 absl::Status State::On(const Defined& p, const Input&) {
   URNA_RETURN_IF_ERROR(Require(Phase::kEmpty, RecordKind::kDefined));
   if (size() != 0) return Reject("record.out-of-order", "'defined' is not the first record");
-  if (p.length == 0) return Reject("definition.invalid", "a definition of no bytes");
+  if (p.length == 0 || p.length > kMaxDefinitionBytes) {
+    return Reject("definition.invalid", Cat("a definition of ", p.length, " bytes; 1 to ",
+                                            kMaxDefinitionBytes, " are allowed"));
+  }
   defined_ = p;
   phase_ = Phase::kDefining;
   return absl::OkStatus();
@@ -260,8 +276,8 @@ absl::Status State::On(const Defined& p, const Input&) {
 
 absl::Status State::On(const DefinitionPart& p, const Input&) {
   URNA_RETURN_IF_ERROR(Require(Phase::kDefining, RecordKind::kDefinitionPart));
-  if (!definition_part_full_ || definition_json_.size() + p.text.size() > defined_.length) {
-    return Reject("definition.invalid", "more bytes than record 0 announced, or a short part");
+  if (definition_json_.size() + p.text.size() > defined_.length) {
+    return Reject("definition.invalid", "more bytes than record 0 announced");
   }
   if (definition_json_.size() + p.text.size() < defined_.length) {
     if (p.text.size() != ledger::kMaxPayloadBytes) {
@@ -383,6 +399,7 @@ absl::Status State::On(const TrusteeJoined& p, const Input&) {
   if (joined_[Index(p.trustee)].has_value()) {
     return Reject("trustee.twice", Cat("trustee ", p.trustee, " joined before"));
   }
+  URNA_RETURN_IF_ERROR(crypto::CheckSealKey(p.seal_key));
   for (const auto& other : joined_) {
     if (other.has_value() && (other->seal_key == p.seal_key ||
                               other->deal_commitment == p.deal_commitment)) {
@@ -928,11 +945,13 @@ absl::Status State::On(const PaperCounted& p, const Input&) {
   }
   for (size_t c = 0; c < p.votes.size(); ++c) {
     const Contest& contest = definition_->contests[definition_->styles[p.style].contests[c]];
+    uint64_t left = p.cards * LargestSum(contest.rule);
     for (const uint64_t votes : p.votes[c]) {
-      if (votes > p.cards * crypto::LargestValue(contest.rule)) {
+      if (votes > p.cards * crypto::LargestValue(contest.rule) || votes > left) {
         return Reject("paper.exceeds-cards",
                       Cat("contest ", contest.id, ": more votes than cards allow"));
       }
+      left -= votes;
     }
   }
   URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));

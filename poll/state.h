@@ -154,6 +154,8 @@ class State {
   /// The credential that `credential` replaced, if any.
   std::optional<Point> ReplacedBy(const Point& credential) const;
   const std::vector<std::optional<Point>>& issuer_keys() const { return issuer_keys_; }
+  /// The last count of tokens that this issuer gave, by style.
+  const std::vector<uint64_t>& Issued(uint32_t issuer) const { return issued_.at(issuer); }
   bool LastCountDone(uint32_t issuer) const;
   bool RegisterSettled(uint32_t issuer) const;
   bool RegistersSettled() const;
@@ -264,7 +266,6 @@ class State {
 
   Defined defined_;
   std::string definition_json_;
-  bool definition_part_full_ = true;
   std::shared_ptr<const Definition> definition_;
   std::vector<uint64_t> official_steps_;
 

@@ -90,21 +90,21 @@ std::vector<std::string> WaitingFor(const poll::State& state) {
 
 }  // namespace
 
-LivePoll::LivePoll(const ledger::Store* store)
-    : state([this, store](uint64_t index) -> absl::StatusOr<std::string> {
-        if (index < written) return store->Read(id, index);
-        return unwritten.at(index - written);
-      }),
-      view_(std::make_shared<const PublicView>()) {}
+poll::State::ReadRecord LivePoll::Reader() {
+  return [this](uint64_t index) -> absl::StatusOr<std::string> {
+    if (index < written) return store_->Read(id, index);
+    return unwritten.at(index - written);
+  };
+}
 
-void LivePoll::NotePendingRevision(const poll::BallotCast& ballot) {
+void LivePoll::NotePendingRevision(const poll::State& before, const poll::BallotCast& ballot) {
   // crypto::EncodeBallot begins: u16le revision | ballot key.
   const auto key = Point::Decode(std::string_view(ballot.ballot).substr(2, 32));
-  if (key.ok()) pending_revisions_.try_emplace(key->view(), state.LastRevision(*key));
+  if (key.ok()) pending_revisions_.try_emplace(*key, before.LastRevision(*key));
 }
 
 uint16_t LivePoll::PublishedRevision(const Point& ballot_key) const {
-  const auto pending = pending_revisions_.find(ballot_key.view());
+  const auto pending = pending_revisions_.find(ballot_key);
   return pending != pending_revisions_.end() ? pending->second : state.LastRevision(ballot_key);
 }
 

@@ -61,8 +61,10 @@ struct PublicView {
 
 /// One poll that this server keeps.
 class LivePoll {
+  const ledger::Store* const store_;
+
  public:
-  explicit LivePoll(const ledger::Store* store);
+  explicit LivePoll(const ledger::Store* store) : store_(store), state(Reader()) {}
   LivePoll(const LivePoll&) = delete;
   LivePoll& operator=(const LivePoll&) = delete;
 
@@ -78,13 +80,16 @@ class LivePoll {
   std::vector<std::string> unwritten;
   uint64_t written = 0;
 
-  /// Before `ballot` is applied: remembers its key's published revision.
-  void NotePendingRevision(const poll::BallotCast& ballot);
+  /// What `state` reads earlier records with.
+  poll::State::ReadRecord Reader();
+  /// Before `ballot` is applied to `before`, none of whose records after the last publication has
+  /// not been noted: remembers its key's published revision.
+  void NotePendingRevision(const poll::State& before, const poll::BallotCast& ballot);
   /// The last published revision of a ballot key; 0 if none.
   uint16_t PublishedRevision(const Point& ballot_key) const;
   /// Shows everything written so far. `now`: Unix seconds.
   void Publish(uint64_t now);
-  /// Resumes with the publication of an earlier run; `state` holds the first `size` records.
+  /// Resumes with the publication of an earlier run.
   void ResumePublication(uint64_t size, std::string note, uint64_t period);
   /// True if the poll is in a phase in which publication waits for the clock.
   bool PublishesByClock() const;
@@ -107,10 +112,10 @@ class LivePoll {
   uint64_t published_size_ = 0;
   std::string published_note_;
   uint64_t published_period_ = 0;
-  absl::flat_hash_map<std::string, uint16_t> pending_revisions_;  // by ballot key
+  absl::flat_hash_map<Point, uint16_t> pending_revisions_;  // by ballot key
 
   mutable std::mutex view_mutex_;
-  std::shared_ptr<const PublicView> view_;
+  std::shared_ptr<const PublicView> view_ = std::make_shared<const PublicView>();
 };
 
 /// All polls of the server.

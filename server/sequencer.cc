@@ -211,7 +211,7 @@ absl::StatusOr<Appended> Sequencer::Plan(Item& item, TouchedPolls& touched) {
     }
     if (!absl::IsNotFound(stored.status())) return OutcomeUnknown();
     time = item.arrived - item.arrived % kHour;
-    poll.NotePendingRevision(*ballot);
+    poll.NotePendingRevision(poll.state, *ballot);
   }
   URNA_ASSIGN_OR_RETURN(auto records, ApplyGroup(poll.state, item.payloads, time));
   poll.unwritten.push_back(std::move(records[0]));

@@ -16,6 +16,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "ledger/checkpoint.h"
+#include "ledger/record.h"
 #include "poll/replay.h"
 #include "server/keys.h"
 #include "server/setup.h"
@@ -155,110 +156,122 @@ absl::Status Server::CheckAnchors() {
   return absl::OkStatus();
 }
 
+Server::Publication Server::PublishedBefore(const Hash32& id) const {
+  const auto content = base::ReadFile(PublicationPath(Cat(settings_.data, "/published"), id));
+  Publication before;
+  std::string note_text;
+  if (!content.ok() || !DecodePublication(*content, &before.period, &note_text)) return {};
+  const auto note = ledger::Note::Parse(note_text);
+  if (!note.ok()) return {};
+  const auto body = ledger::Checkpoint::ParseBody(note->text);
+  if (!body.ok() ||
+      !ledger::VerifyNote(*note, {body->origin, ledger::kTypeEd25519,
+                                  checkpoint_key_->public_key()})
+           .ok()) {
+    return {};
+  }
+  before.size = body->size;
+  return before;
+}
+
+/// `published`: how much an earlier run showed; if 0, becomes what the opening showed.
+absl::Status Server::Replay(LivePoll& live, const ledger::Store::Head& head,
+                            uint64_t& published) {
+  absl::Status fault;
+  poll::Replay replay(
+      poll::Replay::Trust::kOwnStore, live.Reader(),
+      [&fault](uint64_t index, uint8_t kind, const absl::Status& status) {
+        if (fault.ok()) {
+          fault = Damaged(Cat("record ", index, " ('", poll::KindName(kind),
+                              "'): ", MessageOf(status)));
+        }
+      },
+      OnAllCores);
+  std::vector<std::string> chunk;
+  for (uint64_t first = 0; first < head.size; first += chunk.size()) {
+    chunk.clear();
+    uint64_t last = std::min(first + kReplayChunk, head.size);
+    if (published > first) last = std::min(last, published);
+    const absl::Status scanned = store_->Scan(
+        live.id, first, last, [&](uint64_t index, std::string_view record) -> absl::Status {
+          chunk.emplace_back(record);
+          constexpr auto kOpened = static_cast<uint8_t>(poll::RecordKind::kOpened);
+          const bool opens = record.size() > 1 && static_cast<uint8_t>(record[1]) == kOpened;
+          if (!opens || published != 0) return absl::OkStatus();
+          published = index + 1;
+          return absl::CancelledError();
+        });
+    if (!scanned.ok() && !absl::IsCancelled(scanned)) return scanned;
+    if (published != 0 && first >= published) {
+      for (const std::string& bytes : chunk) {
+        URNA_ASSIGN_OR_RETURN(const auto record, ledger::DecodeRecord(bytes));
+        if (record.kind != static_cast<uint8_t>(poll::RecordKind::kBallotCast)) continue;
+        URNA_ASSIGN_OR_RETURN(const auto payload,
+                              poll::DecodePayload(record.kind, record.payload,
+                                                  replay.state().definition().get()));
+        live.NotePendingRevision(replay.state(), std::get<poll::BallotCast>(payload));
+      }
+    }
+    replay.Append(chunk);
+    URNA_RETURN_IF_ERROR(fault);
+  }
+  live.state = std::move(replay).TakeState();
+  if (live.state.root() != head.root || live.state.definition() == nullptr) {
+    return Damaged("the records do not have the stored root");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Server::CheckAgainstAnchor(const LivePoll& live) {
+  const auto found = anchors_.find(live.id);
+  if (found == anchors_.end() || found->second->newest().empty()) return absl::OkStatus();
+  const auto anchored =
+      ledger::OpenCheckpoint(found->second->newest(),
+                             {live.state.definition()->ballot_box.name, ledger::kTypeEd25519,
+                              checkpoint_key_->public_key()});
+  URNA_RETURN_IF_ERROR(base::Annotate(anchored.status(), "the anchor"));
+  if (anchored->size > live.state.size()) {
+    return Damaged(Cat("the store holds ", live.state.size(), " records, but a checkpoint of ",
+                       anchored->size, " was signed: the store was cut, or is an old copy"));
+  }
+  URNA_ASSIGN_OR_RETURN(const Hash32 root,
+                        ledger::RootAt(anchored->size, store_->Nodes(live.id, anchored->size)));
+  if (root != anchored->root) {
+    return Damaged(Cat("the first ", anchored->size,
+                       " records are not those of the checkpoint that was signed"));
+  }
+  sequencer_->AdoptAnchor(live.id, std::move(found->second));
+  return absl::OkStatus();
+}
+
 absl::Status Server::LoadPoll(const Hash32& id) {
   URNA_ASSIGN_OR_RETURN(const ledger::Store::Head head, store_->GetHead(id));
   auto live = std::make_shared<LivePoll>(store_.get());
   live->id = id;
   live->written = head.size;
-  absl::Status fault;
-  poll::Replay replay(
-      poll::Replay::Trust::kOwnStore,
-      [live = live.get(), store = store_.get()](uint64_t index) {
-        return index < live->written ? store->Read(live->id, index)
-                                     : absl::StatusOr<std::string>(
-                                           live->unwritten.at(index - live->written));
-      },
-      [&fault](uint64_t index, uint8_t kind, const absl::Status& status) {
-        if (fault.ok()) {
-          fault = Damaged(Cat("record ", index, " ('", poll::KindName(kind), "'): ",
-                              MessageOf(status)));
-        }
-      },
-      OnAllCores);
+  Publication before = PublishedBefore(id);
+  URNA_RETURN_IF_ERROR(Replay(*live, head, before.size));
+  URNA_RETURN_IF_ERROR(CheckAgainstAnchor(*live));
+  URNA_RETURN_IF_ERROR(ResumeIssuers(*live));
 
-  uint64_t after_opening = 0;
-  std::vector<std::string> chunk;
-  for (uint64_t first = 0; first < head.size; first += kReplayChunk) {
-    chunk.clear();
-    URNA_RETURN_IF_ERROR(store_->Scan(
-        id, first, std::min(first + kReplayChunk, head.size),
-        [&](uint64_t index, std::string_view record) -> absl::Status {
-          if (record.size() > 1 &&
-              static_cast<uint8_t>(record[1]) == static_cast<uint8_t>(poll::RecordKind::kOpened)) {
-            after_opening = index + 1;
-          }
-          chunk.emplace_back(record);
-          return absl::OkStatus();
-        }));
-    replay.Append(chunk);
-    URNA_RETURN_IF_ERROR(fault);
-  }
-  live->state = std::move(replay).TakeState();
-  if (live->state.root() != head.root || live->state.definition() == nullptr) {
-    return Damaged("the records do not have the stored root");
-  }
-
-  const std::string& origin = live->state.definition()->ballot_box.name;
-  const ledger::NoteKey key{origin, ledger::kTypeEd25519, checkpoint_key_->public_key()};
-  const auto anchor = anchors_.find(id);
-  if (anchor != anchors_.end() && !anchor->second->newest().empty()) {
-    const auto anchored = ledger::OpenCheckpoint(anchor->second->newest(), key);
-    URNA_RETURN_IF_ERROR(base::Annotate(anchored.status(), "the anchor"));
-    if (anchored->size > head.size) {
-      return Damaged(Cat("the store holds ", head.size, " records, but a checkpoint of ",
-                         anchored->size, " was signed: the store was cut, or is an old copy"));
-    }
-    URNA_ASSIGN_OR_RETURN(const Hash32 root,
-                          ledger::RootAt(anchored->size, store_->Nodes(id, anchored->size)));
-    if (root != anchored->root) {
-      return Damaged(Cat("the first ", anchored->size,
-                         " records are not those of the checkpoint that was signed"));
-    }
-    sequencer_->AdoptAnchor(id, std::move(anchor->second));
-  }
-
+  const poll::Definition& definition = *live->state.definition();
+  const std::string& origin = definition.ballot_box.name;
   live->head_note = ledger::SignCheckpoint({origin, head.size, head.root}, *checkpoint_key_);
   if (live->PublishesByClock()) {
-    URNA_RETURN_IF_ERROR(ResumePublication(*live, after_opening));
+    URNA_ASSIGN_OR_RETURN(const Hash32 root,
+                          ledger::RootAt(before.size, store_->Nodes(id, before.size)));
+    if (before.period == 0) before.period = clock_.Now() / definition.publish_every;
+    live->ResumePublication(
+        before.size, ledger::SignCheckpoint({origin, before.size, root}, *checkpoint_key_),
+        before.period);
   } else {
     live->Publish(clock_.Now());
   }
   live->RefreshView();
-  URNA_RETURN_IF_ERROR(ResumeIssuers(*live));
-  const auto title = live->state.definition()->title.begin();
-  log_.Line(Cat("poll ", base::Hex(id), ": \"", title->second, "\", ", head.size, " records, ",
-                poll::PhaseName(live->state.phase())));
+  log_.Line(Cat("poll ", base::Hex(id), ": \"", definition.title.begin()->second, "\", ",
+                head.size, " records, ", poll::PhaseName(live->state.phase())));
   book_.Add(std::move(live));
   return absl::OkStatus();
-}
-
-absl::Status Server::ResumePublication(LivePoll& live, uint64_t after_opening) {
-  const poll::Definition& definition = *live.state.definition();
-  const ledger::NoteKey key{definition.ballot_box.name, ledger::kTypeEd25519,
-                            checkpoint_key_->public_key()};
-  // Without a publication of an earlier run: what the opening showed, until the clock allows more.
-  uint64_t size = after_opening;
-  uint64_t period = clock_.Now() / definition.publish_every;
-  const auto content =
-      base::ReadFile(PublicationPath(Cat(settings_.data, "/published"), live.id));
-  std::string note;
-  uint64_t noted_period = 0;
-  if (content.ok() && DecodePublication(*content, &noted_period, &note)) {
-    const auto checkpoint = ledger::OpenCheckpoint(note, key);
-    if (checkpoint.ok() && checkpoint->size <= live.state.size()) {
-      size = checkpoint->size;
-      period = noted_period;
-    }
-  }
-  URNA_ASSIGN_OR_RETURN(const Hash32 root, ledger::RootAt(size, store_->Nodes(live.id, size)));
-  live.ResumePublication(
-      size, ledger::SignCheckpoint({definition.ballot_box.name, size, root}, *checkpoint_key_),
-      period);
-  return store_->Scan(live.id, size, live.state.size(),
-                      [&](uint64_t, std::string_view bytes) -> absl::Status {
-                        URNA_ASSIGN_OR_RETURN(const auto record, ledger::DecodeRecord(bytes));
-                        return live.NotePendingRecord(record);
-                      });
 }
 
 absl::Status Server::ResumeIssuers(const LivePoll& live) {

@@ -53,7 +53,14 @@ class Server {
   absl::Status OpenStores();
   absl::Status CheckAnchors();
   absl::Status LoadPoll(const Hash32& id);
-  absl::Status ResumePublication(LivePoll& poll, uint64_t after_opening);
+  struct Publication {
+    uint64_t size = 0;
+    uint64_t period = 0;
+  };
+  /// What an earlier run published last of a poll; zeros if that is not known.
+  Publication PublishedBefore(const Hash32& id) const;
+  absl::Status Replay(LivePoll& poll, const ledger::Store::Head& head, uint64_t& published);
+  absl::Status CheckAgainstAnchor(const LivePoll& poll);
   absl::Status ResumeIssuers(const LivePoll& poll);
   absl::Status Listen();
 

@@ -38,9 +38,9 @@ struct Setting {
   std::string shown_default;
   bool repeatable = false;
   /// Errors: InvalidArgument saying what the value must be.
-  std::function<absl::Status(Settings&, std::string_view value)> set;
+  std::function<absl::Status(Settings&, std::string_view value)> set = {};
   /// Back to nothing: a repeatable setting on the command line replaces the file's.
-  std::function<void(Settings&)> clear;
+  std::function<void(Settings&)> clear = {};
 };
 /// All of them, in the order in which help shows them.
 const std::vector<Setting>& AllSettings();

@@ -266,6 +266,10 @@ TEST_F(DecryptionProofTest, RefusesAnotherShapeAndIdentities) {
   const auto no_ciphertext = StatementOf(1, identity, generator);
   EXPECT_THAT(VerifyDecryptionShare(no_ciphertext, MakeDecryptionShare(no_ciphertext, one)),
               IsRejected(id));
+  // Beside another ciphertext V is not the identity: the rule for R alone refuses it.
+  const std::vector<Point> one_of_two{Point(), Point::Base()};
+  const auto mixed = StatementOf(1, one_of_two, generator);
+  EXPECT_THAT(VerifyDecryptionShare(mixed, MakeDecryptionShare(mixed, one)), IsRejected(id));
   const auto self_test = StatementOf(1, generator, generator);
   EXPECT_THAT(VerifyDecryptionShare(self_test, MakeDecryptionShare(self_test, one)), Ok());
 }

@@ -166,6 +166,31 @@ TEST(State, RefusesMorePaperThanResidentsWhoDidNotVoteOnline) {
   EXPECT_EQ(base::RejectId(e.faults()[0].second), "paper.exceeds-roll");
 }
 
+TEST(State, RefusesMorePaperVotesThanCardsCanCarry) {
+  TestElection e;
+  e.RunUntilOpen();
+  e.End();
+  e.CountIssuance();
+  e.Close();
+  e.Append(poll::PaperCounted{.style = 0, .cards = 2, .votes = {{2, 1}, {1, 0}}, .approvals = {}});
+  ASSERT_EQ(e.faults().size(), 1u);
+  EXPECT_EQ(base::RejectId(e.faults()[0].second), "paper.exceeds-cards");
+}
+
+TEST(State, RefusesATrusteeWhoseCeremonyKeyCannotReceiveShares) {
+  TestElection e;
+  e.Define();
+  e.SealRoll();
+  e.JoinIssuers();
+  e.tamper = [](poll::Payload& payload) {
+    // A point of small order: everyone could open what is sealed to it.
+    if (auto* p = std::get_if<poll::TrusteeJoined>(&payload)) p->seal_key = {};
+  };
+  e.JoinTrustees();
+  ASSERT_EQ(e.faults().size(), 3u);
+  EXPECT_EQ(e.state().phase(), Phase::kJoining);
+}
+
 TEST(State, PausesResumesAndExtends) {
   TestElection e;
   e.RunUntilOpen();

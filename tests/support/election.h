@@ -118,6 +118,8 @@ class TestElection {
   const crypto::Ed25519Key& trustee(size_t i) const { return trustees_[i]; }
   const crypto::Ed25519Key& issuer(size_t i) const { return issuers_[i]; }
   const crypto::Ed25519Key& ballot_box() const { return ballot_box_[0]; }
+  /// The blind-signing key of an issuer that joined.
+  const crypto::IssuerKey& issuer_key(size_t i) const { return issuer_keys_[i]; }
   ledger::NoteKey checkpoint_key() const;
   const std::vector<poll::RegisterEntry>& answered(uint32_t issuer) const {
     return answered_[issuer];

@@ -1,0 +1,660 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "client/cli.h"
+#include "client/official.h"
+#include "client/poll_view.h"
+#include "poll/definition.h"
+#include "poll/payload.h"
+
+namespace urna::client {
+namespace {
+
+using base::Cat;
+using Json = nlohmann::json;
+using poll::RecordKind;
+
+constexpr size_t kMaxDefinitionBytes = size_t{16} << 20;
+
+/// A text in the poll's first language.
+std::string Shown(const poll::Definition& definition, const poll::Texts& texts) {
+  return OneLine(texts.at(definition.languages.front()));
+}
+
+std::string Span(uint64_t seconds) { return Cat(seconds, seconds == 1 ? " second" : " seconds"); }
+
+// --- Definitions ---------------------------------------------------------------------------------
+
+struct DefinitionFile {
+  std::string text;  ///< without comments: what officials sign
+  poll::Definition definition;
+};
+
+absl::StatusOr<DefinitionFile> ReadDefinition(const std::string& path) {
+  URNA_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kMaxDefinitionBytes));
+  DefinitionFile file;
+  file.text = poll::StripTemplateComments(text);
+  auto definition = poll::ParseDefinition(file.text);
+  if (!definition.ok()) return base::Annotate(definition.status(), path);
+  file.definition = *std::move(definition);
+  return file;
+}
+
+struct RuleText {
+  std::string operator()(const crypto::Choose& r) const {
+    return Cat("choose ", r.lo, " to ", r.hi, " of ", r.n);
+  }
+  std::string operator()(const crypto::Score& r) const {
+    const std::string total =
+        r.has_total ? Cat(", together ", r.total_lo, " to ", r.total_hi) : std::string();
+    return Cat("score 0 to ", r.max, " for each of ", r.n, total);
+  }
+  std::string operator()(const crypto::Points& r) const {
+    return Cat("points ", r.k, " to 1 for ", r.k, " of ", r.n);
+  }
+  std::string operator()(const crypto::Picks& r) const {
+    return Cat("pick ", r.w, " of ", r.n);
+  }
+};
+
+struct QuorumText {
+  std::string operator()(const poll::NoQuorum&) const { return "none"; }
+  std::string operator()(const poll::TurnoutQuorum& q) const {
+    return Cat("turnout of ", q.numerator, "/", q.denominator);
+  }
+  std::string operator()(const poll::RecallQuorum& q) const {
+    return Cat("3/5 of the ", q.voters_then, " who voted in the election");
+  }
+};
+
+std::vector<std::string> Names(const std::vector<poll::Party>& parties) {
+  std::vector<std::string> names;
+  for (const poll::Party& party : parties) names.push_back(OneLine(party.name));
+  return names;
+}
+
+std::string Joined(const std::vector<std::string>& pieces) {
+  std::string out;
+  for (const std::string& piece : pieces) out += Cat(out.empty() ? "" : ", ", piece);
+  return out;
+}
+
+Json DefinitionJson(const DefinitionFile& file) {
+  const poll::Definition& d = file.definition;
+  Json contests = Json::array();
+  for (const poll::Contest& contest : d.contests) {
+    contests.push_back({{"id", contest.id}, {"options", contest.options.size()}});
+  }
+  Json styles = Json::array();
+  for (const poll::Style& style : d.styles) styles.push_back(style.id);
+  return {{"title", d.title},
+          {"sha256", base::Hex(crypto::HashSha256(file.text))},
+          {"rehearsal", d.rehearsal},
+          {"contests", contests},
+          {"styles", styles},
+          {"officials", Names(d.officials)},
+          {"officials_needed", d.officials_needed},
+          {"trustees", Names(d.trustees)},
+          {"trustees_needed", d.trustees_needed},
+          {"issuers", Names(d.issuers)},
+          {"origin", d.ballot_box.name},
+          {"issuing_from", base::FormatUtc(d.issuing_from)},
+          {"casting_from", base::FormatUtc(d.casting_from)},
+          {"end", base::FormatUtc(d.end)},
+          {"latest_end", base::FormatUtc(d.latest_end)}};
+}
+
+void PrintDefinition(const DefinitionFile& file) {
+  const poll::Definition& d = file.definition;
+  std::cout << Shown(d, d.title)
+            << (d.rehearsal ? "   [REHEARSAL: the result counts for nothing]" : "") << "\n";
+  for (const poll::Contest& contest : d.contests) {
+    std::cout << "\n  " << contest.id << ": " << Shown(d, contest.question) << "\n";
+    std::vector<std::string> options;
+    for (const poll::Option& option : contest.options) {
+      options.push_back(Shown(d, option.text));
+    }
+    std::cout << "    " << Joined(options) << "\n    " << std::visit(RuleText(), contest.rule)
+              << "\n";
+  }
+  std::cout << "\n";
+  for (const poll::Style& style : d.styles) {
+    std::vector<std::string> contests;
+    for (const uint32_t c : style.contests) contests.push_back(d.contests[c].id);
+    std::cout << "ballot style " << style.id << ": " << Joined(contests) << "\n";
+  }
+  std::cout << "quorum:        " << std::visit(QuorumText(), d.quorum) << "\n"
+            << "languages:     " << Joined(d.languages) << "\n"
+            << "officials:     " << d.officials_needed << " of " << Joined(Names(d.officials)) << "\n"
+            << "trustees:      " << d.trustees_needed << " of " << Joined(Names(d.trustees)) << "\n"
+            << "issuers:       all of " << Joined(Names(d.issuers)) << "\n"
+            << "ledger:        " << d.ballot_box.name << ", published every "
+            << Span(d.publish_every) << "\n"
+            << "tokens from:   " << base::FormatUtc(d.issuing_from) << "\n"
+            << "ballots from:  " << base::FormatUtc(d.casting_from) << "\n"
+            << "end:           " << base::FormatUtc(d.end) << ", at the latest "
+            << base::FormatUtc(d.latest_end) << "\n"
+            << "secrecy:       a contest with fewer than " << d.minimum_ballots
+            << " ballots is not decrypted\n"
+            << "voting again:  " << (d.revoting ? "allowed, the last ballot counts" : "refused")
+            << "\n"
+            << "sha256:        " << base::Hex(crypto::HashSha256(file.text)) << "\n";
+}
+
+absl::Status CheckDefinition(const GlobalOptions& global, const std::string& path) {
+  URNA_ASSIGN_OR_RETURN(const DefinitionFile file, ReadDefinition(path));
+  if (global.json) {
+    PrintJson(DefinitionJson(file));
+  } else {
+    PrintDefinition(file);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PrintTemplate(const GlobalOptions& global, const std::string& kind) {
+  URNA_ASSIGN_OR_RETURN(const std::string text, poll::DefinitionTemplate(kind));
+  if (global.json) {
+    PrintJson({{"kind", kind}, {"template", text}});
+  } else {
+    std::cout << text;
+  }
+  return absl::OkStatus();
+}
+
+// --- Steps of officials --------------------------------------------------------------------------
+
+void PrintApproval(const GlobalOptions& global, RecordKind kind,
+                   const v1::ApproveResponse& response, const std::string& poll_hex) {
+  const std::string step = poll::KindName(static_cast<uint8_t>(kind));
+  if (global.json) {
+    PrintJson({{"step", step},
+               {"recorded", response.recorded()},
+               {"approvals", response.approvals()},
+               {"needed", response.needed()},
+               {"poll", poll_hex}});
+  } else if (response.recorded()) {
+    std::cout << "poll " << poll_hex << " is " << step << "\n";
+  } else {
+    std::cout << response.approvals() << " of " << response.needed() << " approvals of '" << step
+              << "'; the next official runs the same command\n";
+  }
+}
+
+absl::Status CreatePoll(const GlobalOptions& global, const std::string& path,
+                        const std::string& key_path) {
+  URNA_ASSIGN_OR_RETURN(const DefinitionFile file, ReadDefinition(path));
+  URNA_ASSIGN_OR_RETURN(const crypto::Ed25519Key key,
+                        OpenIdentity(global, key_path, "official"));
+  URNA_ASSIGN_OR_RETURN(const uint32_t official,
+                        OfficialNumber(file.definition, key.public_key()));
+  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
+                        Connection::Open(global.server));
+  poll::Defined defined;
+  defined.length = static_cast<uint32_t>(file.text.size());
+  defined.sha256 = crypto::HashSha256(file.text);
+  const poll::State nothing_yet({});
+  URNA_ASSIGN_OR_RETURN(
+      const v1::ApproveResponse response,
+      Approve(*connection, nothing_yet, defined, official, key, file.text));
+  std::string poll_hex;
+  if (response.recorded()) {
+    // The id came from the server: it must be that of a ledger with this very definition.
+    poll_hex = base::Hex(response.poll());
+    URNA_ASSIGN_OR_RETURN(const Hash32 poll, ParsePollId(poll_hex));
+    URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
+                          PollView::FetchDefinition(*connection, poll));
+    if (view->state().definition_json() != file.text) {
+      return base::Reject("definition.differs",
+                          Cat("the server's poll ", poll_hex, " has another definition than ",
+                              path));
+    }
+  }
+  PrintApproval(global, RecordKind::kDefined, response, poll_hex);
+  return absl::OkStatus();
+}
+
+struct StepFlags {
+  Hash32 poll{};
+  std::string key, folder, reason;
+  uint64_t end = 0;
+  bool yes = false;
+};
+
+/// Asks a person; without a terminal, only --yes says yes.
+absl::Status Confirm(const StepFlags& flags, std::string_view question) {
+  if (flags.yes) return absl::OkStatus();
+  if (isatty(STDIN_FILENO) == 0) {
+    return base::Failure(absl::StatusCode::kFailedPrecondition,
+                         "nobody is there to confirm; give --yes if you checked the result");
+  }
+  std::cerr << question << " [y/N] ";
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer == "y" || answer == "Y" || answer == "yes") return absl::OkStatus();
+  return base::Failure(absl::StatusCode::kCancelled, "not confirmed; nothing was signed");
+}
+
+/// Makes the step from the ledger that was verified; may ask.
+using MakeStep = std::function<absl::StatusOr<poll::Payload>(const poll::State&)>;
+
+absl::Status TakeStep(const GlobalOptions& global, const StepFlags& flags, const MakeStep& make) {
+  URNA_ASSIGN_OR_RETURN(const crypto::Ed25519Key key,
+                        OpenIdentity(global, flags.key, "official"));
+  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
+                        Connection::Open(global.server));
+  URNA_ASSIGN_OR_RETURN(
+      const std::unique_ptr<PollView> view,
+      PollView::FetchAll(*connection, flags.poll, flags.folder, ShowProgress()));
+  const poll::State& state = view->state();
+  URNA_ASSIGN_OR_RETURN(const uint32_t official,
+                        OfficialNumber(*state.definition(), key.public_key()));
+  URNA_ASSIGN_OR_RETURN(const poll::Payload step, make(state));
+  URNA_ASSIGN_OR_RETURN(const v1::ApproveResponse response,
+                        Approve(*connection, state, step, official, key, ""));
+  PrintApproval(global, poll::KindOf(step), response, base::Hex(flags.poll));
+  return absl::OkStatus();
+}
+
+// --- Results -------------------------------------------------------------------------------------
+
+std::string VerdictName(poll::counting::Verdict verdict) {
+  switch (verdict) {
+    case poll::counting::Verdict::kNone: return "none";
+    case poll::counting::Verdict::kInvalid: return "invalid";
+    case poll::counting::Verdict::kUndecided: return "undecided";
+    case poll::counting::Verdict::kDecided: return "decided";
+  }
+  return "unknown";
+}
+
+Json ResultJson(const poll::State& state, const poll::Result& result) {
+  const poll::Definition& d = *state.definition();
+  Json contests = Json::array();
+  for (size_t c = 0; c < result.contests.size(); ++c) {
+    const poll::ContestResult& r = result.contests[c];
+    const poll::Contest& contest = d.contests[c];
+    Json one = {{"id", contest.id},
+                {"entitled", r.entitled},
+                {"ballots", r.ballots},
+                {"paper_cards", r.paper_cards},
+                {"withheld", r.withheld}};
+    if (!r.withheld) {
+      Json options = Json::array();
+      for (size_t o = 0; o < contest.options.size(); ++o) {
+        options.push_back({{"id", contest.options[o].id},
+                           {"online", r.online[o]},
+                           {"paper", r.paper[o]},
+                           {"votes", r.online[o] + r.paper[o]}});
+      }
+      one["options"] = options;
+      one["valid"] = r.outcome.valid;
+      one["invalid"] = r.outcome.invalid;
+      one["quorum_met"] = r.outcome.quorum_met;
+      one["verdict"] = VerdictName(r.outcome.verdict);
+      if (r.outcome.option.has_value()) {
+        one["option"] = contest.options[*r.outcome.option].id;
+      }
+    }
+    contests.push_back(std::move(one));
+  }
+  return {{"poll", base::Hex(state.poll())},
+          {"phase", poll::PhaseName(state.phase())},
+          {"rehearsal", d.rehearsal},
+          {"entitled", result.entitled},
+          {"ballots", result.ballots},
+          {"paper_cards", result.paper_cards},
+          {"registers_complete", result.registers_complete},
+          {"contests", contests}};
+}
+
+std::string VerdictText(const poll::Definition& d, const poll::Contest& contest,
+                        const poll::counting::ContestOutcome& outcome) {
+  switch (outcome.verdict) {
+    case poll::counting::Verdict::kNone: return "totals only, nothing is decided";
+    case poll::counting::Verdict::kInvalid: return "not valid: the quorum was missed";
+    case poll::counting::Verdict::kUndecided: return "undecided: no option has the majority needed";
+    case poll::counting::Verdict::kDecided:
+      return Cat("decided: ", Shown(d, contest.options[*outcome.option].text));
+  }
+  return "";
+}
+
+void PrintResult(std::ostream& out, const poll::State& state, const poll::Result& result) {
+  const poll::Definition& d = *state.definition();
+  out << Shown(d, d.title) << "\n";
+  if (d.rehearsal) out << "REHEARSAL: this result counts for nothing.\n";
+  if (!result.registers_complete) {
+    out << "A register is missing: nobody can check that only those entitled voted.\n";
+  }
+  const uint64_t cards = result.ballots + result.paper_cards;
+  out << result.entitled << " entitled, " << result.ballots << " voted online, "
+      << result.paper_cards << " on paper; turnout " << Percent(cards, result.entitled) << "\n";
+  for (size_t c = 0; c < result.contests.size(); ++c) {
+    const poll::ContestResult& r = result.contests[c];
+    const poll::Contest& contest = d.contests[c];
+    out << "\n" << contest.id << ": " << Shown(d, contest.question) << "\n";
+    if (r.withheld) {
+      out << "  withheld: " << r.ballots << " ballots are too few to decrypt\n";
+      continue;
+    }
+    const auto* choose = std::get_if<crypto::Choose>(&contest.rule);
+    for (size_t o = 0; o < contest.options.size(); ++o) {
+      const uint64_t votes = r.online[o] + r.paper[o];
+      out << "  " << Padded(Shown(d, contest.options[o].text), 32) << " "
+          << Padded(Cat(votes), 10);
+      if (choose != nullptr) out << " " << Percent(votes, r.outcome.valid);
+      out << "\n";
+    }
+    out << "  valid " << r.outcome.valid << ", invalid " << r.outcome.invalid << "; turnout "
+        << Percent(r.ballots + r.paper_cards, r.entitled) << "; quorum ("
+        << std::visit(QuorumText(), d.quorum) << ") "
+        << (r.outcome.quorum_met ? "met" : "missed") << "\n  "
+        << VerdictText(d, contest, r.outcome) << "\n";
+  }
+}
+
+absl::Status Tally(const GlobalOptions& global, const StepFlags& flags) {
+  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
+                        Connection::Open(global.server));
+  URNA_ASSIGN_OR_RETURN(
+      const std::unique_ptr<PollView> view,
+      PollView::FetchAll(*connection, flags.poll, flags.folder, ShowProgress()));
+  URNA_ASSIGN_OR_RETURN(const poll::Result result, view->state().ComputeResult());
+  if (global.json) {
+    PrintJson(ResultJson(view->state(), result));
+    return absl::OkStatus();
+  }
+  PrintResult(std::cout, view->state(), result);
+  if (view->state().phase() != poll::Phase::kCertified) {
+    std::cout << "\nNot certified yet: paper votes may be missing.\n";
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<poll::Payload> MakeCertificate(const StepFlags& flags, const poll::State& state) {
+  URNA_RETURN_IF_ERROR(MayTake(state, poll::Certified{}));
+  URNA_ASSIGN_OR_RETURN(const poll::Result result, state.ComputeResult());
+  PrintResult(std::cerr, state, result);
+  URNA_RETURN_IF_ERROR(Confirm(flags, "Certify this result?"));
+  return poll::Certified{poll::EncodeCertificate(result), {}};
+}
+
+// --- Reading -------------------------------------------------------------------------------------
+
+/// Who approved, by name where the definition knows the key.
+std::vector<std::string> Approvers(const v1::PendingStep& step,
+                                   const poll::Definition* definition) {
+  std::vector<std::string> names;
+  for (const std::string& key : step.officials()) {
+    std::string name = base::Hex(key);
+    if (definition != nullptr) {
+      for (const poll::Party& official : definition->officials) {
+        if (base::View(official.key) == key) name = OneLine(official.name);
+      }
+    }
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
+absl::Status Status(const GlobalOptions& global, const StepFlags& flags) {
+  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
+                        Connection::Open(global.server));
+  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
+                        PollView::FetchDefinition(*connection, flags.poll));
+  const poll::Definition& d = *view->state().definition();
+  const std::string id(base::View(flags.poll));
+  v1::StatusRequest status_request;
+  status_request.set_poll(id);
+  URNA_ASSIGN_OR_RETURN(
+      const v1::StatusResponse status,
+      Call(connection->reading(), &v1::Reading::Stub::Status, status_request));
+  v1::PendingRequest pending_request;
+  pending_request.set_poll(id);
+  URNA_ASSIGN_OR_RETURN(
+      const v1::PendingResponse pending,
+      Call(connection->officials(), &v1::Officials::Stub::Pending, pending_request));
+
+  const std::string sha256 = base::Hex(crypto::HashSha256(view->state().definition_json()));
+  if (global.json) {
+    Json steps = Json::array();
+    for (const v1::PendingStep& step : pending.steps()) {
+      steps.push_back({{"step", poll::KindName(static_cast<uint8_t>(step.kind()))},
+                       {"approved_by", Approvers(step, &d)},
+                       {"needed", step.needed()},
+                       {"stale", step.stale()}});
+    }
+    PrintJson({{"poll", base::Hex(flags.poll)},
+               {"title", d.title},
+               {"sha256", sha256},
+               {"rehearsal", d.rehearsal},
+               {"phase", status.phase()},
+               {"reason", status.reason()},
+               {"size", status.size()},
+               {"end", base::FormatUtc(status.end())},
+               {"server_time", base::FormatUtc(status.time())},
+               {"waiting_for", std::vector<std::string>(status.waiting_for().begin(),
+                                                        status.waiting_for().end())},
+               {"pending", steps}});
+    return absl::OkStatus();
+  }
+  std::cout << Shown(d, d.title) << (d.rehearsal ? "   [REHEARSAL]" : "") << "\n"
+            << "definition: sha256 " << sha256 << "\n"
+            << "The server says:\n"
+            << "  phase:    " << OneLine(status.phase());
+  if (!status.reason().empty()) std::cout << " (" << OneLine(status.reason()) << ")";
+  std::cout << "\n  end:      " << base::FormatUtc(status.end()) << "\n  records:  "
+            << status.size() << " published\n";
+  for (const std::string& what : status.waiting_for()) {
+    std::cout << "  waits for " << OneLine(what) << "\n";
+  }
+  for (const v1::PendingStep& step : pending.steps()) {
+    std::cout << "  pending:  '" << poll::KindName(static_cast<uint8_t>(step.kind())) << "', "
+              << step.officials_size() << " of " << step.needed() << " approvals: "
+              << Joined(Approvers(step, &d))
+              << (step.stale() ? "; the ledger moved on, all must approve anew" : "") << "\n";
+  }
+  return absl::OkStatus();
+}
+
+absl::Status List(const GlobalOptions& global) {
+  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
+                        Connection::Open(global.server));
+  URNA_ASSIGN_OR_RETURN(
+      const v1::ListPollsResponse response,
+      Call(connection->reading(), &v1::Reading::Stub::ListPolls, v1::ListPollsRequest()));
+  URNA_ASSIGN_OR_RETURN(
+      const v1::PendingResponse pending,
+      Call(connection->officials(), &v1::Officials::Stub::Pending, v1::PendingRequest()));
+  if (global.json) {
+    Json polls = Json::array();
+    for (const v1::PollSummary& poll : response.polls()) {
+      Json title = Json::object();
+      for (const auto& [language, text] : poll.title()) title[language] = text;
+      polls.push_back({{"poll", base::Hex(poll.poll())},
+                       {"phase", poll.phase()},
+                       {"title", title},
+                       {"end", base::FormatUtc(poll.end())},
+                       {"rehearsal", poll.rehearsal()}});
+    }
+    Json proposed = Json::array();
+    for (const v1::PendingStep& step : pending.steps()) {
+      proposed.push_back(
+          {{"approved_by", Approvers(step, nullptr)}, {"needed", step.needed()}});
+    }
+    PrintJson({{"polls", polls}, {"being_defined", proposed}});
+    return absl::OkStatus();
+  }
+  for (const v1::PollSummary& poll : response.polls()) {
+    const std::string title =
+        poll.title().empty() ? "" : OneLine(poll.title().begin()->second);
+    std::cout << base::Hex(poll.poll()) << "  " << Padded(OneLine(poll.phase()), 10) << "  ends "
+              << base::FormatUtc(poll.end()) << "  " << title
+              << (poll.rehearsal() ? "   [REHEARSAL]" : "") << "\n";
+  }
+  for (const v1::PendingStep& step : pending.steps()) {
+    std::cout << "being defined: " << step.officials_size() << " of " << step.needed()
+              << " approvals\n";
+  }
+  if (response.polls().empty() && pending.steps().empty()) std::cout << "no polls\n";
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
+  CLI::App* polls =
+      app.add_subcommand("poll", "Define, open, close and certify polls; see how they stand");
+  polls->require_subcommand(1);
+
+  {
+    auto kind = std::make_shared<std::string>();
+    CLI::App* command = polls->add_subcommand(
+        "template", "Prints a commented definition to start from");
+    command->add_option("kind", *kind, "referendum, survey or consultation")->required();
+    AddExample(command, "urna poll template referendum > poll.json");
+    command->callback([&global, action, kind] {
+      *action = [&global, kind] { return PrintTemplate(global, *kind); };
+    });
+  }
+  {
+    auto path = std::make_shared<std::string>();
+    CLI::App* command = polls->add_subcommand(
+        "check", "Checks a definition and shows in plain words what it defines");
+    command->add_option("file", *path, "Definition, JSON")->required();
+    AddExample(command, "urna poll check poll.json");
+    command->callback([&global, action, path] {
+      *action = [&global, path] { return CheckDefinition(global, *path); };
+    });
+  }
+  {
+    struct Flags {
+      std::string path, key;
+    };
+    auto flags = std::make_shared<Flags>();
+    CLI::App* command = polls->add_subcommand(
+        "create",
+        "For officials: proposes and approves a new poll. Each runs it in turn, with the same "
+        "file.");
+    command->add_option("file", flags->path, "Definition, JSON")->required();
+    command->add_option("--key", flags->key, "The official's key file")->required();
+    global.AddServer(command);
+    global.AddPassphrase(command);
+    AddExample(command, "urna poll create poll.json --key anna.key --server vote.example:7800");
+    command->callback([&global, action, flags] {
+      *action = [&global, flags] { return CreatePoll(global, flags->path, flags->key); };
+    });
+  }
+
+  // Steps of officials: `add_flags` adds what the step needs beside poll and key.
+  const auto add_step = [&](const std::string& name, const std::string& description,
+                            const std::string& example_flags, const auto& add_flags,
+                            const auto& make) {
+    auto flags = std::make_shared<StepFlags>();
+    CLI::App* command = polls->add_subcommand(
+        name, Cat("For officials: ", description,
+                  " Fetches the ledger and checks it first. Each official runs it in turn."));
+    AddPoll(command, &flags->poll);
+    command->add_option("--key", flags->key, "The official's key file")->required();
+    command->add_option("--folder", flags->folder,
+                        "Folder for the ledger, kept; without it a temporary one");
+    add_flags(command, *flags);
+    global.AddServer(command);
+    global.AddPassphrase(command);
+    AddExample(command, Cat("urna poll ", name, " --poll 3f…9a --key anna.key", example_flags,
+                            " --server vote.example:7800"));
+    command->callback([&global, action, flags, make] {
+      *action = [&global, flags, make] {
+        return TakeStep(global, *flags,
+                        [&](const poll::State& state) { return make(*flags, state); });
+      };
+    });
+  };
+  using StepOr = absl::StatusOr<poll::Payload>;
+  const auto no_flags = [](CLI::App*, StepFlags&) {};
+  const auto reason = [](CLI::App* command, StepFlags& flags) {
+    command->add_option("--reason", flags.reason, "Why; stands on the ledger for everybody to read")
+        ->required();
+  };
+  add_step("open", "opens the poll: from then on its definition, roll and keys are fixed.", "",
+           no_flags,
+           [](const StepFlags&, const poll::State&) -> StepOr { return poll::Opened{}; });
+  add_step("pause", "stops issuing and casting for a while; the end stays.",
+           " --reason 'power cut'", reason,
+           [](const StepFlags& flags, const poll::State&) -> StepOr {
+             return poll::Paused{flags.reason, {}};
+           });
+  add_step("resume", "ends a pause.", "", no_flags,
+           [](const StepFlags&, const poll::State&) -> StepOr { return poll::Resumed{}; });
+  add_step("extend", "moves the end of voting, never past the definition's latest end.",
+           " --end 2014-05-25T22:00:00Z --reason 'power cut'",
+           [&reason](CLI::App* command, StepFlags& flags) {
+             AddTime(command, "--end", &flags.end, "The new end, UTC")->required();
+             reason(command, flags);
+           },
+           [](const StepFlags& flags, const poll::State&) -> StepOr {
+             return poll::Extended{flags.end, flags.reason, {}};
+           });
+  add_step("close", "closes the ballot box after the end: fixes every ballot for the tally.", "",
+           no_flags,
+           [](const StepFlags&, const poll::State&) -> StepOr { return poll::Closed{}; });
+  add_step("certify", "computes the result from the ledger, shows it, and signs it.", "",
+           [](CLI::App* command, StepFlags& flags) {
+             command->add_flag("--yes", flags.yes, "Do not ask before signing");
+           },
+           [](const StepFlags& flags, const poll::State& state) {
+             return MakeCertificate(flags, state);
+           });
+  add_step("cancel", "cancels the poll for good; nothing is decrypted after it.",
+           " --reason 'the question was misprinted'", reason,
+           [](const StepFlags& flags, const poll::State&) -> StepOr {
+             return poll::Cancelled{flags.reason, {}};
+           });
+
+  {
+    auto flags = std::make_shared<StepFlags>();
+    CLI::App* command = polls->add_subcommand(
+        "tally", "Computes the result from the ledger, checking every proof, and shows it");
+    AddPoll(command, &flags->poll);
+    command->add_option("--folder", flags->folder,
+                        "Folder for the ledger, kept; without it a temporary one");
+    global.AddServer(command);
+    AddExample(command, "urna poll tally --poll 3f…9a --server vote.example:7800");
+    command->callback([&global, action, flags] {
+      *action = [&global, flags] { return Tally(global, *flags); };
+    });
+  }
+  {
+    auto flags = std::make_shared<StepFlags>();
+    CLI::App* command = polls->add_subcommand(
+        "status", "How a poll stands, what it waits for, and who approved what is pending");
+    AddPoll(command, &flags->poll);
+    global.AddServer(command);
+    AddExample(command, "urna poll status --poll 3f…9a --server vote.example:7800");
+    command->callback([&global, action, flags] {
+      *action = [&global, flags] { return Status(global, *flags); };
+    });
+  }
+  {
+    CLI::App* command = polls->add_subcommand("list", "The polls of a server");
+    global.AddServer(command);
+    AddExample(command, "urna poll list --server vote.example:7800");
+    command->callback([&global, action] {
+      *action = [&global] { return List(global); };
+    });
+  }
+}
+
+}  // namespace urna::client

@@ -1,0 +1,668 @@
+#include "client/voter.h"
+
+#include <gmock/gmock.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "ledger/record.h"
+#include "poll/payload.h"
+#include "tests/support/election.h"
+
+namespace urna::client {
+namespace {
+
+using base::Cat;
+using ::testing::HasSubstr;
+using testing::TestElection;
+
+constexpr auto kBallotCast = poll::RecordKind::kBallotCast;
+
+std::string Bytes(std::string_view view) { return std::string(view); }
+
+crypto::Point PointOf(const std::string& bytes) { return crypto::Point::Decode(bytes).value(); }
+crypto::Scalar ScalarOf(const std::string& bytes) { return crypto::Scalar::Decode(bytes).value(); }
+
+grpc::Status Refuse(grpc::ServerContext* context, const std::string& id) {
+  context->AddTrailingMetadata("urna-reject", id);
+  return {grpc::StatusCode::INVALID_ARGUMENT, "refused"};
+}
+
+/// An issuer that behaves, unless a test tells it otherwise.
+class FakeIssuing final : public v1::Issuing::Service {
+ public:
+  explicit FakeIssuing(TestElection& election) : election_(election) {}
+
+  grpc::Status Begin(grpc::ServerContext* context, const v1::BeginRequest* request,
+                     v1::BeginResponse* response) override {
+    const auto& info = Info(request->credential(), request->issuer());
+    if (!Signed(request->credential(), request->signature(),
+                crypto::CredentialStatement::Begin(info.opening, info.style, info.X))) {
+      return Refuse(context, "credential.signature-invalid");
+    }
+    const std::string id = Cat("session-", begun++);
+    const auto [session, fresh] = sessions_.emplace(id, crypto::IssuerSession(info));
+    response->set_session(id);
+    response->set_offer(Offer(session->second.offer()));
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Answer(grpc::ServerContext* context, const v1::AnswerRequest* request,
+                      v1::AnswerResponse* response) override {
+    if (forget_sessions > 0) {
+      --forget_sessions;
+      sessions_.clear();
+    }
+    const auto found = sessions_.find(request->session());
+    if (found == sessions_.end()) return Refuse(context, "token.session-unknown");
+    const auto& info = Info(request->credential(), request->issuer());
+    const crypto::TokenOffer offer = found->second.offer();
+    const crypto::Scalar c = ScalarOf(request->challenge());
+    if (!Signed(request->credential(), request->signature(),
+                crypto::CredentialStatement::Request(info.opening, info.style, info.X, offer.A,
+                                                     offer.C, c))) {
+      return Refuse(context, "credential.signature-invalid");
+    }
+    auto answer =
+        std::move(found->second).Respond(election_.issuer_key(request->issuer()), c).value();
+    sessions_.erase(found);
+    ++answered;
+    if (wrong_answer) answer.s = answer.s + crypto::Scalar::FromU64(1);
+    const std::string bytes = Cat(answer.s.view(), answer.y.view(), answer.t.view());
+    stored_[{request->issuer(), request->credential()}] = {Offer(offer), request->challenge(),
+                                                           bytes};
+    if (lose_answers > 0) {
+      --lose_answers;
+      return {grpc::StatusCode::UNAVAILABLE, "the line broke"};
+    }
+    response->set_answer(bytes);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Fetch(grpc::ServerContext* context, const v1::FetchRequest* request,
+                     v1::FetchResponse* response) override {
+    const auto& info = Info(request->credential(), request->issuer());
+    if (!Signed(request->credential(), request->signature(),
+                crypto::CredentialStatement::Fetch(info.opening, info.style, info.X))) {
+      return Refuse(context, "credential.signature-invalid");
+    }
+    const auto found = stored_.find({request->issuer(), request->credential()});
+    if (found == stored_.end()) return {grpc::StatusCode::NOT_FOUND, "none"};
+    response->set_offer(found->second.offer);
+    response->set_challenge(found->second.challenge);
+    response->set_answer(found->second.answer);
+    return grpc::Status::OK;
+  }
+
+  int begun = 0;
+  int answered = 0;
+  int lose_answers = 0;
+  int forget_sessions = 0;
+  bool wrong_answer = false;
+
+ private:
+  struct Stored {
+    std::string offer, challenge, answer;
+  };
+
+  static std::string Offer(const crypto::TokenOffer& offer) {
+    return Cat(offer.A.view(), offer.C.view());
+  }
+  const crypto::TokenInfo& Info(const std::string& credential, uint32_t issuer) {
+    return election_.context().styles[*election_.state().StyleOf(PointOf(credential))]
+        .issuers[issuer];
+  }
+  static bool Signed(const std::string& credential, const std::string& signature,
+                     const crypto::CredentialStatement& statement) {
+    return crypto::VerifyCredential(PointOf(credential), statement,
+                                    {PointOf(signature.substr(0, 32)),
+                                     ScalarOf(signature.substr(32))})
+        .ok();
+  }
+
+  TestElection& election_;
+  std::map<std::string, crypto::IssuerSession> sessions_;
+  std::map<std::pair<uint32_t, std::string>, Stored> stored_;
+};
+
+/// A ballot box that writes into the test election's ledger.
+class FakeCasting final : public v1::Casting::Service {
+ public:
+  explicit FakeCasting(TestElection& election) : election_(election) {}
+
+  grpc::Status Cast(grpc::ServerContext* context, const v1::CastRequest* request,
+                    v1::CastResponse* response) override {
+    received.push_back(request->ballot());
+    if (!reject.empty()) return Refuse(context, reject);
+    uint64_t index = 0;
+    const auto known = index_.find(request->ballot());
+    if (known != index_.end()) {
+      index = known->second;
+    } else {
+      index = election_.records().size();
+      const size_t faults = election_.faults().size();
+      election_.AppendRaw(kBallotCast, request->ballot(), election_.now);
+      if (election_.faults().size() != faults) {
+        return Refuse(context, base::RejectId(election_.faults().back().second));
+      }
+      index_[request->ballot()] = index;
+    }
+    if (lose_receipts > 0) {
+      --lose_receipts;
+      return {grpc::StatusCode::UNAVAILABLE, "the line broke"};
+    }
+    Fill(index, response);
+    if (tamper) tamper(*response);
+    return grpc::Status::OK;
+  }
+
+  /// The honest answer for the ballot in record `index`.
+  void Fill(uint64_t index, v1::CastResponse* response) {
+    const auto record = ledger::DecodeRecord(election_.records()[index]).value();
+    response->set_time(record.time);
+    response->set_previous(Bytes(base::View(record.previous)));
+    response->set_receipt(election_.MakeReceipt(index, election_.records().size()));
+  }
+
+  std::vector<std::string> received;
+  std::string reject;
+  int lose_receipts = 0;
+  std::function<void(v1::CastResponse&)> tamper;
+
+ private:
+  TestElection& election_;
+  std::map<std::string, uint64_t> index_;
+};
+
+class FakeReading final : public v1::Reading::Service {
+ public:
+  grpc::Status LastRevision(grpc::ServerContext*, const v1::LastRevisionRequest*,
+                            v1::LastRevisionResponse* response) override {
+    response->set_revision(published);
+    return grpc::Status::OK;
+  }
+  uint32_t published = 0;
+};
+
+class VoterTest : public ::testing::Test {
+ protected:
+  explicit VoterTest(uint32_t issuers = 1) : election_(OptionsFor(issuers)) {}
+
+  static testing::ElectionOptions OptionsFor(uint32_t issuers) {
+    testing::ElectionOptions options;
+    options.issuers = issuers;
+    return options;
+  }
+
+  void SetUp() override {
+    election_.RunUntilOpen();
+    grpc::ServerBuilder builder;
+    builder.RegisterService(&issuing_);
+    builder.RegisterService(&casting_);
+    builder.RegisterService(&reading_);
+    server_ = builder.BuildAndStart();
+    const auto channel = server_->InProcessChannel({});
+    issuing_stub_ = v1::Issuing::NewStub(channel);
+    casting_stub_ = v1::Casting::NewStub(channel);
+    reading_stub_ = v1::Reading::NewStub(channel);
+    wallet_ = NewWallet();
+  }
+
+  const crypto::CredentialKey& key() { return election_.voter(0).credential; }
+  Wallet NewWallet() {
+    const poll::PollContext& context = election_.context();
+    return Wallet::New(context.poll, key().V, context.definition->styles[0].id,
+                       context.definition->issuers.size());
+  }
+  Voter MakeVoter(Wallet& wallet) {
+    Retry retry;
+    retry.pause = [this](int, const absl::Status&) { ++pauses_; };
+    const auto save = [this](const Wallet& w) -> absl::Status {
+      if (saves_left_ == 0) return absl::UnavailableError("disk full");
+      --saves_left_;
+      saved_ = w.Encode();
+      return absl::OkStatus();
+    };
+    return Voter::Create(election_.state().context(), &wallet, save, retry).value();
+  }
+  /// What a client finds that starts again after an interruption.
+  Wallet Reloaded() { return Wallet::Decode(saved_).value(); }
+
+  static std::vector<ContestVotes> Yes() { return {{1, 0}, {1, 0}}; }
+  static std::vector<ContestVotes> No() { return {{0, 1}, {0, 0}}; }
+
+  absl::StatusOr<CheckedReceipt> Vote(Voter& voter, std::vector<ContestVotes> votes) {
+    URNA_RETURN_IF_ERROR(voter.ObtainTokens(*issuing_stub_, key()));
+    URNA_RETURN_IF_ERROR(voter.Prepare(std::move(votes)).status());
+    return voter.Cast(*casting_stub_, *reading_stub_);
+  }
+  void ExpectValidTokens(const Wallet& wallet) {
+    const crypto::BallotKey key = crypto::DeriveBallotKey(wallet.omega, election_.context().opening);
+    const auto& infos = election_.context().styles[0].issuers;
+    ASSERT_EQ(wallet.tokens.size(), infos.size());
+    for (size_t i = 0; i < infos.size(); ++i) {
+      ASSERT_TRUE(wallet.tokens[i].has_value());
+      EXPECT_TRUE(crypto::VerifyToken(infos[i], key.BK, *wallet.tokens[i]).ok());
+    }
+  }
+
+  TestElection election_;
+  FakeIssuing issuing_{election_};
+  FakeCasting casting_{election_};
+  FakeReading reading_;
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<v1::Issuing::Stub> issuing_stub_;
+  std::unique_ptr<v1::Casting::Stub> casting_stub_;
+  std::unique_ptr<v1::Reading::Stub> reading_stub_;
+  Wallet wallet_;
+  crypto::SecretText saved_;
+  int saves_left_ = 1000;
+  int pauses_ = 0;
+};
+
+class TwoIssuersTest : public VoterTest {
+ protected:
+  TwoIssuersTest() : VoterTest(2) {}
+};
+
+// --- Tokens ---
+
+TEST_F(VoterTest, ObtainsAndSavesAToken) {
+  Voter voter = MakeVoter(wallet_);
+  ASSERT_TRUE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  ExpectValidTokens(Reloaded());
+  // A wallet that has its token asks for no other.
+  ASSERT_TRUE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  EXPECT_EQ(issuing_.begun, 1);
+}
+
+TEST_F(TwoIssuersTest, GoesOnWithTheIssuerThatFailed) {
+  issuing_.lose_answers = 1;
+  Voter voter = MakeVoter(wallet_);
+  saves_left_ = 2;  // omega, and the first token
+  EXPECT_FALSE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  saves_left_ = 1000;
+  Wallet reloaded = Reloaded();
+  EXPECT_TRUE(reloaded.tokens[0].has_value());
+  EXPECT_FALSE(reloaded.tokens[1].has_value());
+  Voter again = MakeVoter(reloaded);
+  ASSERT_TRUE(again.ObtainTokens(*issuing_stub_, key()).ok());
+  ExpectValidTokens(reloaded);
+  EXPECT_EQ(issuing_.answered, 2);
+}
+
+TEST_F(VoterTest, AsksNoIssuerBeforeOmegaIsSaved) {
+  saves_left_ = 0;
+  Voter voter = MakeVoter(wallet_);
+  EXPECT_EQ(voter.ObtainTokens(*issuing_stub_, key()).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(issuing_.begun, 0);
+}
+
+TEST_F(VoterTest, RecoversTheTokenWhoseAnswerWasLostOnTheWay) {
+  issuing_.lose_answers = 1;
+  Voter voter = MakeVoter(wallet_);
+  const absl::Status status = voter.ObtainTokens(*issuing_stub_, key());
+  ASSERT_TRUE(status.ok()) << status;
+  ExpectValidTokens(wallet_);
+  EXPECT_EQ(issuing_.answered, 1);
+  EXPECT_EQ(pauses_, 1);
+}
+
+TEST_F(VoterTest, RecoversTheTokenThatCouldNotBeSaved) {
+  saves_left_ = 1;  // omega only: the device dies between answer and saving
+  Voter voter = MakeVoter(wallet_);
+  EXPECT_FALSE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  EXPECT_EQ(issuing_.answered, 1);
+
+  saves_left_ = 1000;
+  Wallet reloaded = Reloaded();
+  EXPECT_FALSE(reloaded.has_all_tokens());
+  Voter again = MakeVoter(reloaded);
+  ASSERT_TRUE(again.ObtainTokens(*issuing_stub_, key()).ok());
+  ExpectValidTokens(reloaded);
+  EXPECT_EQ(issuing_.answered, 1);
+}
+
+TEST_F(VoterTest, BeginsAgainWhenTheIssuerForgotTheSession) {
+  issuing_.forget_sessions = 1;
+  Voter voter = MakeVoter(wallet_);
+  ASSERT_TRUE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  ExpectValidTokens(wallet_);
+  EXPECT_EQ(issuing_.begun, 2);
+}
+
+TEST_F(VoterTest, RefusesAWrongAnswerOfTheIssuer) {
+  issuing_.wrong_answer = true;
+  Voter voter = MakeVoter(wallet_);
+  const absl::Status status = voter.ObtainTokens(*issuing_stub_, key());
+  EXPECT_EQ(base::RejectId(status), "token.answer-invalid");
+  EXPECT_FALSE(wallet_.has_all_tokens());
+  // Nor when the issuer repeats it.
+  EXPECT_EQ(base::RejectId(voter.ObtainTokens(*issuing_stub_, key())), "token.answer-invalid");
+  EXPECT_FALSE(wallet_.has_all_tokens());
+}
+
+TEST_F(VoterTest, NoticesThatTheCredentialWasAnsweredForAnotherWallet) {
+  Wallet thief = NewWallet();
+  Voter thiefs = MakeVoter(thief);
+  ASSERT_TRUE(thiefs.ObtainTokens(*issuing_stub_, key()).ok());
+  Voter voter = MakeVoter(wallet_);
+  EXPECT_EQ(base::RejectId(voter.ObtainTokens(*issuing_stub_, key())), "token.other-wallet");
+  EXPECT_FALSE(wallet_.has_all_tokens());
+}
+
+TEST_F(VoterTest, RefusesAnotherCredentialThanTheWallets) {
+  Voter voter = MakeVoter(wallet_);
+  EXPECT_EQ(voter.ObtainTokens(*issuing_stub_, election_.voter(2).credential).code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(issuing_.begun, 0);
+}
+
+TEST_F(VoterTest, RefusesTheWalletOfAnotherPollOrStyle) {
+  const auto create = [&](Wallet& wallet) {
+    return Voter::Create(election_.state().context(), &wallet,
+                         [](const Wallet&) { return absl::OkStatus(); }, Retry{})
+        .status()
+        .code();
+  };
+  Wallet other_poll = NewWallet();
+  other_poll.poll[0] ^= 1;
+  EXPECT_EQ(create(other_poll), absl::StatusCode::kFailedPrecondition);
+  Wallet other_style = NewWallet();
+  other_style.style = "style-9";
+  EXPECT_EQ(create(other_style), absl::StatusCode::kFailedPrecondition);
+  Wallet other_issuers = NewWallet();
+  other_issuers.tokens.resize(2);
+  EXPECT_EQ(create(other_issuers), absl::StatusCode::kFailedPrecondition);
+}
+
+// --- Ballots ---
+
+TEST_F(VoterTest, CastsABallotAndChecksItsReceipt) {
+  Voter voter = MakeVoter(wallet_);
+  const auto receipt = Vote(voter, Yes());
+  ASSERT_TRUE(receipt.ok()) << receipt.status();
+  EXPECT_EQ(receipt->revision, 1);
+  EXPECT_EQ(receipt->receipt.index, election_.records().size() - 1);
+  EXPECT_EQ(receipt->checkpoint.size, election_.records().size());
+  EXPECT_EQ(receipt->text, election_.MakeReceipt(receipt->receipt.index, election_.records().size()));
+  EXPECT_EQ(election_.state().distinct_ballots(), 1u);
+  EXPECT_EQ(Reloaded().last_revision, 1);
+  EXPECT_FALSE(Reloaded().pending.has_value());
+}
+
+TEST_F(TwoIssuersTest, CastsABallotWithATokenOfEachIssuer) {
+  Voter voter = MakeVoter(wallet_);
+  const auto receipt = Vote(voter, Yes());
+  ASSERT_TRUE(receipt.ok()) << receipt.status();
+  EXPECT_EQ(election_.state().distinct_ballots(), 1u);
+}
+
+TEST_F(VoterTest, VotesAgainUnderTheSameKeyWithTheNextRevision) {
+  Voter voter = MakeVoter(wallet_);
+  ASSERT_TRUE(Vote(voter, Yes()).ok());
+  Wallet reloaded = Reloaded();
+  Voter again = MakeVoter(reloaded);
+  const auto receipt = Vote(again, No());
+  ASSERT_TRUE(receipt.ok()) << receipt.status();
+  EXPECT_EQ(receipt->revision, 2);
+  EXPECT_EQ(election_.state().distinct_ballots(), 1u);
+  EXPECT_EQ(election_.state().ballot_records(), 2u);
+}
+
+TEST_F(VoterTest, SendsTheSameBytesAgainWhenTheLineBreaks) {
+  casting_.lose_receipts = 2;
+  Voter voter = MakeVoter(wallet_);
+  const auto receipt = Vote(voter, Yes());
+  ASSERT_TRUE(receipt.ok()) << receipt.status();
+  ASSERT_EQ(casting_.received.size(), 3u);
+  EXPECT_EQ(casting_.received[0], casting_.received[1]);
+  EXPECT_EQ(casting_.received[0], casting_.received[2]);
+  EXPECT_EQ(election_.state().ballot_records(), 1u);
+}
+
+TEST_F(VoterTest, SendsThePendingBallotAgainAfterARestart) {
+  casting_.lose_receipts = 100;
+  Voter voter = MakeVoter(wallet_);
+  EXPECT_EQ(Vote(voter, Yes()).status().code(), absl::StatusCode::kUnavailable);
+
+  casting_.lose_receipts = 0;
+  Wallet reloaded = Reloaded();
+  ASSERT_TRUE(reloaded.pending.has_value());
+  Voter again = MakeVoter(reloaded);
+  // Another ballot now would make it unknown which of the two counts.
+  ASSERT_TRUE(again.Prepare(No()).ok());
+  EXPECT_EQ(again.Cast(*casting_stub_, *reading_stub_).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  const auto receipt = again.CastPending(*casting_stub_);
+  ASSERT_TRUE(receipt.ok()) << receipt.status();
+  EXPECT_EQ(receipt->revision, 1);
+  EXPECT_EQ(casting_.received.front(), casting_.received.back());
+  EXPECT_EQ(election_.state().ballot_records(), 1u);
+  EXPECT_EQ(Reloaded().last_revision, 1);
+  EXPECT_FALSE(Reloaded().pending.has_value());
+}
+
+TEST_F(VoterTest, SendsNoBallotThatItCouldNotSave) {
+  Voter voter = MakeVoter(wallet_);
+  ASSERT_TRUE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  ASSERT_TRUE(voter.Prepare(Yes()).ok());
+  saves_left_ = 0;
+  EXPECT_FALSE(voter.Cast(*casting_stub_, *reading_stub_).ok());
+  EXPECT_TRUE(casting_.received.empty());
+}
+
+TEST_F(VoterTest, ForgetsABallotThatWasRejected) {
+  casting_.reject = "poll.ended";
+  Voter voter = MakeVoter(wallet_);
+  EXPECT_EQ(base::RejectId(Vote(voter, Yes()).status()), "poll.ended");
+  EXPECT_EQ(casting_.received.size(), 1u);
+  EXPECT_FALSE(Reloaded().pending.has_value());
+  EXPECT_EQ(Reloaded().last_revision, 0);
+}
+
+TEST_F(VoterTest, KeepsABallotThatAPauseHoldsUp) {
+  casting_.reject = "ballot.paused";
+  Voter voter = MakeVoter(wallet_);
+  EXPECT_EQ(base::RejectId(Vote(voter, Yes()).status()), "ballot.paused");
+  casting_.reject.clear();
+  Wallet reloaded = Reloaded();
+  Voter again = MakeVoter(reloaded);
+  EXPECT_TRUE(again.CastPending(*casting_stub_).ok());
+}
+
+TEST_F(VoterTest, FindsTheNextRevisionForAnOldCopyOfTheWallet) {
+  Voter voter = MakeVoter(wallet_);
+  ASSERT_TRUE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  Wallet old_copy = Reloaded();
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(Vote(voter, Yes()).ok());
+
+  reading_.published = 3;  // two more are recorded, but not published yet
+  Voter other_device = MakeVoter(old_copy);
+  const auto receipt = Vote(other_device, No());
+  ASSERT_TRUE(receipt.ok()) << receipt.status();
+  EXPECT_GT(receipt->revision, 5);
+  EXPECT_EQ(election_.state().distinct_ballots(), 1u);
+}
+
+TEST_F(VoterTest, CastsNothingWithoutTokenOrPreparedBallot) {
+  Voter voter = MakeVoter(wallet_);
+  ASSERT_TRUE(voter.Prepare(Yes()).ok());
+  EXPECT_EQ(voter.Cast(*casting_stub_, *reading_stub_).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  Wallet other = NewWallet();
+  Voter unprepared = MakeVoter(other);
+  ASSERT_TRUE(unprepared.ObtainTokens(*issuing_stub_, key()).ok());
+  EXPECT_EQ(unprepared.Cast(*casting_stub_, *reading_stub_).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(casting_.received.empty());
+}
+
+TEST_F(VoterTest, RefusesVotesAgainstTheRule) {
+  Voter voter = MakeVoter(wallet_);
+  EXPECT_EQ(base::RejectId(voter.Prepare({{1, 1}, {0, 0}}).status()), "ballot.votes-invalid");
+  EXPECT_EQ(base::RejectId(voter.Prepare({{1, 0}}).status()), "ballot.votes-invalid");
+}
+
+// --- What a dishonest ballot box might answer ---
+
+class ReceiptAttackTest : public VoterTest {
+ protected:
+  void ExpectRefused(std::string_view id) {
+    Voter voter = MakeVoter(wallet_);
+    const auto receipt = Vote(voter, Yes());
+    EXPECT_EQ(base::RejectId(receipt.status()), id) << receipt.status();
+    // The voter has no proof that the ballot was recorded, so it stays to be sent.
+    EXPECT_TRUE(Reloaded().pending.has_value());
+    EXPECT_EQ(Reloaded().last_revision, 0);
+  }
+  static void Change(v1::CastResponse& response,
+                     const std::function<void(ledger::Receipt&)>& change) {
+    ledger::Receipt receipt = ledger::Receipt::Parse(response.receipt()).value();
+    change(receipt);
+    response.set_receipt(receipt.ToString());
+  }
+};
+
+TEST_F(ReceiptAttackTest, RefusesTheReceiptOfSomebodyElsesBallot) {
+  election_.Cast(1, {{1, 0}, {1, 0}});
+  const uint64_t others = election_.records().size() - 1;
+  casting_.tamper = [&](v1::CastResponse& response) { casting_.Fill(others, &response); };
+  ExpectRefused("receipt.other-ballot");
+}
+
+TEST_F(ReceiptAttackTest, RefusesAReceiptWhoseLeafIsAnotherRecord) {
+  election_.Cast(1, {{1, 0}, {1, 0}});
+  const uint64_t others = election_.records().size() - 1;
+  casting_.tamper = [&](v1::CastResponse& response) {
+    const crypto::Hash32 body = ledger::Receipt::Parse(response.receipt())->body;
+    casting_.Fill(others, &response);
+    Change(response, [&](ledger::Receipt& receipt) { receipt.body = body; });
+  };
+  ExpectRefused("receipt.other-ballot");
+}
+
+TEST_F(ReceiptAttackTest, RefusesAReceiptThatNamesAnotherBody) {
+  casting_.tamper = [](v1::CastResponse& response) {
+    Change(response, [](ledger::Receipt& receipt) { receipt.body[0] ^= 1; });
+  };
+  ExpectRefused("receipt.other-ballot");
+}
+
+TEST_F(ReceiptAttackTest, RefusesATimeOrPreviousHashThatTheLeafDoesNotHold) {
+  casting_.tamper = [](v1::CastResponse& response) { response.set_time(response.time() + 3600); };
+  ExpectRefused("receipt.other-ballot");
+  casting_.tamper = [](v1::CastResponse& response) {
+    response.mutable_previous()->front() = static_cast<char>(response.previous().front() ^ 1);
+  };
+  Wallet reloaded = Reloaded();
+  Voter again = MakeVoter(reloaded);
+  EXPECT_EQ(base::RejectId(again.CastPending(*casting_stub_).status()), "receipt.other-ballot");
+  casting_.tamper = [](v1::CastResponse& response) { response.set_previous("short"); };
+  EXPECT_EQ(base::RejectId(again.CastPending(*casting_stub_).status()), "receipt.malformed");
+  casting_.tamper = nullptr;
+  EXPECT_TRUE(again.CastPending(*casting_stub_).ok());
+}
+
+TEST_F(ReceiptAttackTest, RefusesAReceiptThatIsNotSignedByThePollsBallotBox) {
+  casting_.tamper = [&](v1::CastResponse& response) {
+    Change(response, [&](ledger::Receipt& receipt) {
+      const auto checkpoint =
+          ledger::OpenCheckpoint(receipt.checkpoint, election_.checkpoint_key()).value();
+      receipt.checkpoint = ledger::SignCheckpoint(checkpoint, crypto::Ed25519Key::New());
+    });
+  };
+  ExpectRefused("note.unsigned");
+}
+
+TEST_F(ReceiptAttackTest, RefusesAReceiptWhoseProofDoesNotHold) {
+  casting_.tamper = [](v1::CastResponse& response) {
+    Change(response, [](ledger::Receipt& receipt) { receipt.proof.at(0)[0] ^= 1; });
+  };
+  ExpectRefused("proof.inclusion-invalid");
+}
+
+TEST_F(ReceiptAttackTest, RefusesWhatIsNoReceipt) {
+  casting_.tamper = [](v1::CastResponse& response) { response.set_receipt("thank you"); };
+  ExpectRefused("receipt.malformed");
+}
+
+// --- Answers in words ---
+
+poll::Contest MakeContest(crypto::Rule rule) {
+  poll::Contest contest;
+  contest.id = "q";
+  contest.options = {{"a", {{"pl", "Ą"}}}, {"b", {{"pl", "Bę"}}}, {"c", {{"pl", "Ć"}}}};
+  contest.rule = rule;
+  return contest;
+}
+
+TEST(Answers, BecomeSlotValuesAndWordsAgain) {
+  const struct {
+    crypto::Rule rule;
+    std::string answer;
+    ContestVotes votes;
+    std::string words;
+  } kCases[] = {
+      {crypto::Choose{0, 1, 3}, "b", {0, 1, 0}, "Bę"},
+      {crypto::Choose{0, 1, 3}, "blank", {0, 0, 0}, "blank"},
+      {crypto::Choose{1, 2, 3}, " a , c ", {1, 0, 1}, "Ą, Ć"},
+      {crypto::Score{5, 3}, "a:5,c:1", {5, 0, 1}, "Ą: 5, Ć: 1"},
+      {crypto::Score{5, 3}, "blank", {0, 0, 0}, "blank"},
+      {crypto::Score{5, 3, true, 3, 4}, "a:1,b:2", {1, 2, 0}, "Ą: 1, Bę: 2"},
+      {crypto::Points{2, 3}, "c,a", {1, 0, 2}, "Ą: 1, Ć: 2"},
+      {crypto::Picks{2, 3}, "c", {0, 3, 0, 0}, "Ć"},
+  };
+  for (const auto& c : kCases) {
+    const poll::Contest contest = MakeContest(c.rule);
+    const auto votes = ParseAnswer(contest, c.answer);
+    ASSERT_TRUE(votes.ok()) << c.answer << ": " << votes.status();
+    EXPECT_EQ(*votes, c.votes) << c.answer;
+    EXPECT_TRUE(crypto::Obeys(c.rule, *votes));
+    EXPECT_EQ(DescribeAnswer(contest, *votes, "pl"), c.words);
+  }
+}
+
+TEST(Answers, ThatTheRuleForbidsAreNamed) {
+  const struct {
+    crypto::Rule rule;
+    std::string answer, error;
+  } kCases[] = {
+      {crypto::Choose{0, 1, 3}, "", "is empty"},
+      {crypto::Choose{0, 1, 3}, "x", "there is no option \"x\"; the options are a, b, c"},
+      {crypto::Choose{0, 1, 3}, "a,b", "2 options chosen; allowed are 0 to 1"},
+      {crypto::Choose{1, 1, 3}, "blank", "0 options chosen; allowed are 1 to 1"},
+      {crypto::Choose{0, 3, 3}, "a,a", "\"a\" is named twice"},
+      {crypto::Score{5, 3}, "a", "\"a\" is not OPTION:POINTS"},
+      {crypto::Score{5, 3}, "a:6", "\"a:6\" is not OPTION:POINTS with 0 to 5 points"},
+      {crypto::Score{5, 3}, "a:1,a:0", "is named twice"},
+      {crypto::Score{5, 3, true, 3, 4}, "a:5", "all points together must be 3 to 4"},
+      {crypto::Points{2, 3}, "a", "name exactly 2 options"},
+      {crypto::Points{2, 3}, "a,a", "is named twice"},
+      {crypto::Picks{2, 3}, "a,a", "is named twice"},
+      {crypto::Picks{1, 3}, "a,b", "name at most 1 options"},
+  };
+  for (const auto& c : kCases) {
+    const auto votes = ParseAnswer(MakeContest(c.rule), c.answer);
+    ASSERT_FALSE(votes.ok()) << c.answer;
+    EXPECT_THAT(std::string(votes.status().message()), HasSubstr(c.error));
+    EXPECT_THAT(std::string(votes.status().message()), HasSubstr("\"q\""));
+  }
+}
+
+TEST(Answers, AnOptionMayBeCalledBlank) {
+  poll::Contest contest = MakeContest(crypto::Choose{0, 1, 3});
+  contest.options[1].id = "blank";
+  EXPECT_EQ(ParseAnswer(contest, "blank").value(), (ContestVotes{0, 1, 0}));
+}
+
+}  // namespace
+}  // namespace urna::client
