@@ -54,8 +54,8 @@ CLI::Option* AddTime(CLI::App* command, const std::string& name, uint64_t* unix_
       ->type_name("TIME");
 }
 
-void AddExample(CLI::App* command, const std::string& example) {
-  command->footer("Example:\n  " + example);
+void AddExample(CLI::App* command, const std::string& example, const std::string& note) {
+  command->footer(Cat(note, note.empty() ? "" : "\n\n", "Example:\n  ", example));
 }
 
 void PrintJson(const nlohmann::json& object) {

@@ -32,11 +32,11 @@ void AddPoll(CLI::App* command, Hash32* poll);
 /// A time such as 2014-05-25T21:00:00Z as the option `name`.
 CLI::Option* AddTime(CLI::App* command, const std::string& name, uint64_t* unix_seconds,
                      const std::string& description);
-/// Adds an example to a command's help.
-void AddExample(CLI::App* command, const std::string& example);
+/// Adds an example, and before it what else is worth knowing, to the end of a command's help.
+void AddExample(CLI::App* command, const std::string& example, const std::string& note = "");
 
-/// A command's work: runs after parsing; the status becomes the exit code (0 OK; 1 rejected or
-/// failed; 2 wrong usage) and one line on standard error.
+/// A command's work: runs after parsing; the status becomes the exit code (0 OK; 2 for an
+/// InvalidArgument that is no Reject: wrong usage; otherwise 1) and one line on standard error.
 using Action = std::function<absl::Status()>;
 
 /// The one JSON object of a command under --json, on standard output.

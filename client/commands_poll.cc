@@ -546,8 +546,7 @@ void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
     auto flags = std::make_shared<Flags>();
     CLI::App* command = polls->add_subcommand(
         "create",
-        "For officials: proposes and approves a new poll. Each runs it in turn, with the same "
-        "file.");
+        "Proposes and approves a new poll: each official runs it in turn, with the same file");
     command->add_option("file", flags->path, "Definition, JSON")->required();
     command->add_option("--key", flags->key, "The official's key file")->required();
     global.AddServer(command);
@@ -563,9 +562,7 @@ void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
                             const std::string& example_flags, const auto& add_flags,
                             const auto& make) {
     auto flags = std::make_shared<StepFlags>();
-    CLI::App* command = polls->add_subcommand(
-        name, Cat("For officials: ", description,
-                  " Fetches the ledger and checks it first. Each official runs it in turn."));
+    CLI::App* command = polls->add_subcommand(name, description);
     AddPoll(command, &flags->poll);
     command->add_option("--key", flags->key, "The official's key file")->required();
     command->add_option("--folder", flags->folder,
@@ -574,7 +571,9 @@ void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
     global.AddServer(command);
     global.AddPassphrase(command);
     AddExample(command, Cat("urna poll ", name, " --poll 3f…9a --key anna.key", example_flags,
-                            " --server vote.example:7800"));
+                            " --server vote.example:7800"),
+               "Fetches the ledger and checks all of it before anything is signed. As many "
+               "officials as the\ndefinition demands run it in turn.");
     command->callback([&global, action, flags, make] {
       *action = [&global, flags, make] {
         return TakeStep(global, *flags,
@@ -588,17 +587,17 @@ void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
     command->add_option("--reason", flags.reason, "Why; stands on the ledger for everybody to read")
         ->required();
   };
-  add_step("open", "opens the poll: from then on its definition, roll and keys are fixed.", "",
+  add_step("open", "Opens the poll: from then on its definition, roll and keys are fixed", "",
            no_flags,
            [](const StepFlags&, const poll::State&) -> StepOr { return poll::Opened{}; });
-  add_step("pause", "stops issuing and casting for a while; the end stays.",
+  add_step("pause", "Stops issuing and casting for a while; the end stays",
            " --reason 'power cut'", reason,
            [](const StepFlags& flags, const poll::State&) -> StepOr {
              return poll::Paused{flags.reason, {}};
            });
-  add_step("resume", "ends a pause.", "", no_flags,
+  add_step("resume", "Ends a pause", "", no_flags,
            [](const StepFlags&, const poll::State&) -> StepOr { return poll::Resumed{}; });
-  add_step("extend", "moves the end of voting, never past the definition's latest end.",
+  add_step("extend", "Moves the end of voting, never past the definition's latest end",
            " --end 2014-05-25T22:00:00Z --reason 'power cut'",
            [&reason](CLI::App* command, StepFlags& flags) {
              AddTime(command, "--end", &flags.end, "The new end, UTC")->required();
@@ -607,17 +606,17 @@ void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
            [](const StepFlags& flags, const poll::State&) -> StepOr {
              return poll::Extended{flags.end, flags.reason, {}};
            });
-  add_step("close", "closes the ballot box after the end: fixes every ballot for the tally.", "",
+  add_step("close", "Closes the ballot box after the end: fixes every ballot for the tally", "",
            no_flags,
            [](const StepFlags&, const poll::State&) -> StepOr { return poll::Closed{}; });
-  add_step("certify", "computes the result from the ledger, shows it, and signs it.", "",
+  add_step("certify", "Computes the result from the ledger, shows it, and signs it", "",
            [](CLI::App* command, StepFlags& flags) {
              command->add_flag("--yes", flags.yes, "Do not ask before signing");
            },
            [](const StepFlags& flags, const poll::State& state) {
              return MakeCertificate(flags, state);
            });
-  add_step("cancel", "cancels the poll for good; nothing is decrypted after it.",
+  add_step("cancel", "Cancels the poll for good; nothing is decrypted after it",
            " --reason 'the question was misprinted'", reason,
            [](const StepFlags& flags, const poll::State&) -> StepOr {
              return poll::Cancelled{flags.reason, {}};

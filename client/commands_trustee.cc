@@ -192,8 +192,7 @@ void AddTrusteeCommands(CLI::App& app, GlobalOptions& global, Action* action) {
   AddIdentityCommands(trustee, "trustee", global, action);
   const auto add = [&](const std::string& name, const std::string& description, auto run) {
     auto flags = std::make_shared<TrusteeFlags>();
-    CLI::App* command = trustee->add_subcommand(
-        name, Cat(description, " Can be run again: it repeats the same record."));
+    CLI::App* command = trustee->add_subcommand(name, description);
     AddPoll(command, &flags->poll);
     command->add_option("--key", flags->key, "The trustee's key file")->required();
     command
@@ -207,17 +206,19 @@ void AddTrusteeCommands(CLI::App& app, GlobalOptions& global, Action* action) {
     global.AddPassphrase(command);
     AddExample(command, Cat("urna trustee ", name,
                             " --poll 3f…9a --key jan.key --state jan.state "
-                            "--server vote.example:7800"));
+                            "--server vote.example:7800"),
+               "Checks the whole ledger first. Can be run again at any time: it repeats the same "
+               "record.");
     command->callback([&global, action, flags, run] {
       *action = [&global, flags, run] { return run(global, *flags); };
     });
   };
-  add("join", "Makes this trustee's secrets and commits to them on the ledger.", RunJoin);
-  add("deal", "Sends every trustee its shares, once all have joined.", RunDeal);
+  add("join", "Makes this trustee's secrets and commits to them on the ledger", RunJoin);
+  add("deal", "Sends every trustee its shares, once all have joined", RunDeal);
   add("confirm",
-      "Checks the shares of all trustees; confirms, or complains about a wrong one.", RunConfirm);
+      "Checks the shares of all trustees; confirms, or complains about a wrong one", RunConfirm);
   add("decrypt",
-      "After closing: checks the whole ledger, then decrypts the sum of each contest.",
+      "After closing: decrypts the sum of each contest",
       RunDecrypt);
 }
 

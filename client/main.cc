@@ -1,5 +1,9 @@
 #include <cstdio>
+#include <initializer_list>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/status.h"
 #include "base/text.h"
@@ -10,10 +14,10 @@
 namespace urna::client {
 namespace {
 
-int Complain(std::string_view text) {
-  std::fprintf(stderr, "urna: %s\n", OneLine(text).c_str());
-  return 2;
-}
+constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
+
+void Complain(std::string_view text) { std::fprintf(stderr, "urna: %s\n", OneLine(text).c_str()); }
 
 int Run(int argc, char** argv) {
   CLI::App app(
@@ -34,6 +38,14 @@ int Run(int argc, char** argv) {
   AddOfficialCommands(app, global, &action);
   AddTrusteeCommands(app, global, &action);
   AddLedgerCommands(app, global, &action);
+  for (const auto& [group, commands] :
+       std::initializer_list<std::pair<const char*, std::vector<const char*>>>{
+           {"For residents", {"vote", "receipt"}},
+           {"For officials", {"poll", "roll", "official"}},
+           {"For trustees", {"trustee"}},
+           {"For auditors", {"ledger"}}}) {
+    for (const char* command : commands) app.get_subcommand(command)->group(group);
+  }
   app.footer("Exit status: 0 done; 1 refused or failed; 2 wrong usage.");
 
   try {
@@ -41,7 +53,8 @@ int Run(int argc, char** argv) {
   } catch (const CLI::Success& wanted) {  // --help and --version
     return app.exit(wanted);
   } catch (const CLI::ParseError& error) {
-    return Complain(base::Cat(error.what(), " (see --help)"));
+    Complain(base::Cat(error.what(), " (see --help)"));
+    return kWrongUsage;
   }
   const absl::Status status = action();
   if (status.ok()) return 0;
@@ -49,7 +62,8 @@ int Run(int argc, char** argv) {
   std::string text(status.message());
   if (!reject.empty()) text += base::Cat(" (", reject, ")");
   Complain(text);
-  return 1;
+  // A verdict carries its id; without one, what the command was given made no sense.
+  return reject.empty() && absl::IsInvalidArgument(status) ? kWrongUsage : kFailed;
 }
 
 }  // namespace

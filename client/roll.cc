@@ -388,9 +388,11 @@ absl::StatusOr<CodesResult> MakeCodes(const CodesOptions& options) {
   OnThreads(options.threads)(todo.size(), [&](size_t t) {
     if (stopped) return;
     const size_t i = todo[t];
-    const absl::StatusOr<SecretText> symbols = crypto::ParseCode(codes[i].Expose());
-    absl::StatusOr<crypto::CredentialKey> key = symbols.status();
-    if (symbols.ok()) key = crypto::DeriveCredential(*symbols, options.label);
+    const auto derive = [&]() -> absl::StatusOr<crypto::CredentialKey> {
+      URNA_ASSIGN_OR_RETURN(const SecretText symbols, crypto::ParseCode(codes[i].Expose()));
+      return crypto::DeriveCredential(symbols, options.label);
+    };
+    const auto key = derive();
     const std::lock_guard lock(mutex);
     if (stopped) return;
     failure = key.status();

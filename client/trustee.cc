@@ -224,13 +224,7 @@ absl::StatusOr<Submission> PrepareDeal(const poll::State& state, const crypto::E
     dealt.deal.U = secrets->U;
     dealt.deal.z = secrets->z;
     for (uint32_t i = 1; i <= definition.trustees.size(); ++i) {
-      const base::Bytes32& seal_key = state.joined()[i - 1]->seal_key;
-      const absl::Status usable = crypto::CheckSealKey(seal_key);
-      if (!usable.ok()) {
-        return base::Annotate(usable,
-                              Cat("trustee ", i, " (", definition.trustees[i - 1].name, ")"));
-      }
-      dealt.sealed.push_back(dealer.SealShares(i, seal_key));
+      dealt.sealed.push_back(dealer.SealShares(i, state.joined()[i - 1]->seal_key));
     }
     secrets->dealt = SignAndEncode(state, key, std::move(dealt));
   }

@@ -66,8 +66,7 @@ absl::StatusOr<TrusteeSecrets> Join(const poll::State& state, uint32_t trustee,
 /// 'trustee joined' as it was made. Errors: DataLoss if the ledger carries another one.
 absl::StatusOr<Submission> PrepareJoin(const poll::State& state, const TrusteeSecrets& secrets);
 
-/// 'dealt'. Errors: FailedPrecondition unless all have joined; Reject("trustee.seal-key-invalid")
-/// naming a trustee to whom nobody can deal.
+/// 'dealt'. Errors: FailedPrecondition unless all have joined.
 absl::StatusOr<Submission> PrepareDeal(const poll::State& state, const crypto::Ed25519Key& key,
                                        TrusteeSecrets* secrets);
 

@@ -53,7 +53,8 @@ absl::Status CheckCasting(const PublicView& view, uint64_t arrived) {
 
 CastingService::CastingService(const Options& options, const ledger::Store& store, PollBook& book,
                                Sequencer& sequencer, const Clock& clock)
-    : store_(store),
+    : before_check_(options.before_check),
+      store_(store),
       book_(book),
       sequencer_(sequencer),
       clock_(clock),
@@ -110,6 +111,7 @@ bool CastingService::AnswerRepeated(Ballot& ballot) const {
 }
 
 void CastingService::Work(std::vector<Ballot> ballots) {
+  if (before_check_) before_check_();
   std::map<LivePoll*, std::vector<Ballot>> by_poll;
   for (Ballot& ballot : ballots) {
     // The same ballot again, because the answer was lost, has its receipt even after the end.

@@ -302,8 +302,9 @@ absl::Status Server::Listen() {
   issuing_ = std::make_unique<IssuingService>(size(s.issuing_threads, s.issuing_queue), book_,
                                               issuers_, clock_);
   casting_ = std::make_unique<CastingService>(
-      CastingService::Options{static_cast<unsigned>(s.casting_threads), s.casting_queue}, *store_,
-      book_, *sequencer_, clock_);
+      CastingService::Options{static_cast<unsigned>(s.casting_threads), s.casting_queue,
+                              environment_.before_check},
+      *store_, book_, *sequencer_, clock_);
   officials_ = std::make_unique<OfficialsService>(*control_lane_, *steps_);
   trustees_ = std::make_unique<TrusteesService>(*control_lane_, *store_, book_, *sequencer_, log_);
   reading_ = std::make_unique<ReadingService>(

@@ -31,6 +31,8 @@ struct Environment {
   Fatal fatal;
   /// See Sequencer::Options.
   std::function<absl::Status()> before_append;
+  /// See CastingService::Options.
+  std::function<void()> before_check;
   std::chrono::milliseconds steward_interval{200};
 };
 

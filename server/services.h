@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -61,6 +62,8 @@ class CastingService final : public v1::Casting::CallbackService {
   struct Options {
     unsigned threads;
     size_t queue;
+    /// Tests: called by a worker before it looks at the ballots that it took.
+    std::function<void()> before_check;
   };
   CastingService(const Options& options, const ledger::Store& store, PollBook& book,
                  Sequencer& sequencer, const Clock& clock);
@@ -87,6 +90,7 @@ class CastingService final : public v1::Casting::CallbackService {
   void Submit(Ballot ballot, poll::CheckedPayload checked);
   static void Finish(Ballot& ballot, const absl::StatusOr<CastReceipt>& receipt);
 
+  const std::function<void()> before_check_;
   const ledger::Store& store_;
   PollBook& book_;
   Sequencer& sequencer_;

@@ -195,6 +195,7 @@ std::string ConfigTemplate() {
     if (setting.group != group) text += Cat("\n# --- ", setting.group, " ---\n");
     group = setting.group;
     // Wrapped at 90 columns, for people who read this in a terminal.
+    text += "\n";
     std::string line = "#";
     for (const std::string_view word : base::Split(setting.help, ' ')) {
       if (line.size() + 1 + word.size() > 90) {
@@ -203,7 +204,7 @@ std::string ConfigTemplate() {
       }
       line += Cat(" ", word);
     }
-    text += Cat("\n", line, ".\n#", setting.name, " = ", setting.shown_default, "\n");
+    text += Cat(line, ".\n#", setting.name, " = ", setting.shown_default, "\n");
   }
   return text;
 }

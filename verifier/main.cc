@@ -1,13 +1,12 @@
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <string>
-
-#include <CLI/CLI.hpp>
 
 #include "base/bytes.h"
 #include "base/text.h"
@@ -65,7 +64,8 @@ int Main(int argc, char** argv) {
                  "says that this is the poll you mean");
   app.add_option("--receipt", inputs.receipts, "A receipt of a ballot; repeatable")
       ->allow_extra_args(false);
-  app.add_option("--since", older, "Folder of an older export that must be a beginning of this one");
+  app.add_option("--since", older,
+                 "Folder of an older export that must be a beginning of this one");
   app.add_option("--checkpoint", inputs.checkpoints,
                  "A signed checkpoint from elsewhere, cosigned or not; repeatable")
       ->allow_extra_args(false);

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 #include <utility>
 #include <variant>
-
-#include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
 #include "base/text.h"
@@ -98,23 +97,25 @@ template <typename... F>
 Overloaded(F...) -> Overloaded<F...>;
 
 std::string RuleWords(const poll::Contest& contest, const std::string& language) {
-  const auto option = [&](uint32_t i) { return Cat("\"", In(contest.options[i].text, language), "\""); };
+  const auto option = [&](uint32_t i) {
+    return Cat("\"", In(contest.options[i].text, language), "\"");
+  };
   return std::visit(
-      Overloaded{
-          [](const poll::NoDecision&) {
-            return std::string("totals only; the contest decides nothing by itself");
-          },
-          [&](const poll::Majority& rule) {
-            return Cat(option(rule.yes), " or ", option(rule.no),
-                       " wins with more than half of the valid votes");
-          },
-          [&](const poll::TwoThirds& rule) {
-            return Cat(option(rule.yes), " wins with at least two thirds of the valid votes, ",
-                       "otherwise ", option(rule.no));
-          },
-          [](const poll::Variants&) {
-            return std::string("a variant wins with more than half of the valid votes");
-          }},
+      Overloaded{[](const poll::NoDecision&) {
+                   return std::string("totals only; the contest decides nothing by itself");
+                 },
+                 [&](const poll::Majority& rule) {
+                   return Cat(option(rule.yes), " or ", option(rule.no),
+                              " wins with more than half of the valid votes");
+                 },
+                 [&](const poll::TwoThirds& rule) {
+                   return Cat(option(rule.yes),
+                              " wins with at least two thirds of the valid votes, ", "otherwise ",
+                              option(rule.no));
+                 },
+                 [](const poll::Variants&) {
+                   return std::string("a variant wins with more than half of the valid votes");
+                 }},
       contest.decision);
 }
 
@@ -135,10 +136,12 @@ std::string QuorumWords(const poll::Quorum& quorum) {
 std::string OutcomeWords(const poll::Contest& contest, const poll::ContestResult& result,
                          const std::string& language) {
   switch (result.outcome.verdict) {
-    case poll::counting::Verdict::kNone: return "no decision, totals only";
+    case poll::counting::Verdict::kNone:
+      return "no decision, totals only";
     case poll::counting::Verdict::kInvalid:
       return "not binding: the quorum was missed, nothing is decided";
-    case poll::counting::Verdict::kUndecided: return "undecided: no option reached what it needs";
+    case poll::counting::Verdict::kUndecided:
+      return "undecided: no option reached what it needs";
     case poll::counting::Verdict::kDecided:
       return Cat("decided: \"", In(contest.options[*result.outcome.option].text, language), "\"");
   }
@@ -147,10 +150,14 @@ std::string OutcomeWords(const poll::Contest& contest, const poll::ContestResult
 
 std::string_view OutcomeName(poll::counting::Verdict verdict) {
   switch (verdict) {
-    case poll::counting::Verdict::kNone: return "none";
-    case poll::counting::Verdict::kInvalid: return "invalid";
-    case poll::counting::Verdict::kUndecided: return "undecided";
-    case poll::counting::Verdict::kDecided: return "decided";
+    case poll::counting::Verdict::kNone:
+      return "none";
+    case poll::counting::Verdict::kInvalid:
+      return "invalid";
+    case poll::counting::Verdict::kUndecided:
+      return "undecided";
+    case poll::counting::Verdict::kDecided:
+      return "decided";
   }
   return "";
 }
@@ -186,17 +193,17 @@ void WriteChecks(const Report& report, TextWriter& out) {
     if (check.verdict == Verdict::kFail) {
       note = Cat(check.fault_count, check.fault_count == 1 ? " fault" : " faults");
     }
-    out.Line(Cat("  ", PadRight(VerdictName(check.verdict), 8), PadRight(title, 48),
-                 note.empty() ? "" : "  ", note));
+    out.Line(Cat("  ", PadRight(VerdictName(check.verdict), 9),
+                 note.empty() ? title : Cat(PadRight(title, 48), "  ", note)));
     const size_t shown = std::min(kMaxShown, check.faults.size());
     for (size_t i = 0; i < shown; ++i) {
       const Fault& fault = check.faults[i];
       const std::string where =
           fault.record.has_value() ? Cat("record ", *fault.record, " (", fault.kind, "): ") : "";
-      out.Line(Cat("            ", where, fault.id, ": ", fault.text));
+      out.Line(Cat("             ", where, fault.id, ": ", fault.text));
     }
     if (check.fault_count > shown) {
-      out.Line(Cat("            … and ", check.fault_count - shown, " more"));
+      out.Line(Cat("             … and ", check.fault_count - shown, " more"));
     }
   }
 }
@@ -212,8 +219,8 @@ void WritePoll(const Report& report, TextWriter& out) {
     field(Cat("Title (", language, ")"), In(d.title, language));
   }
   field("Poll id", base::Hex(report.poll));
-  field("State", Cat(poll::PhaseName(report.phase), report.reason.empty() ? "" : ": ",
-                     report.reason));
+  field("State",
+        Cat(poll::PhaseName(report.phase), report.reason.empty() ? "" : ": ", report.reason));
   field("Tokens from", base::FormatUtc(d.issuing_from));
   field("Casting from", base::FormatUtc(d.casting_from));
   field("End", Cat(base::FormatUtc(report.end),
@@ -226,9 +233,9 @@ void WritePoll(const Report& report, TextWriter& out) {
     field("Cards on paper", Cat(report.result->paper_cards));
   }
   const auto turnout = Percent(Participants(report), report.entitled);
-  field("Turnout", turnout.has_value() ? Cat(*turnout, " % (", Participants(report), " of ",
-                                             report.entitled, ")")
-                                       : std::string("–"));
+  field("Turnout", turnout.has_value()
+                       ? Cat(*turnout, " % (", Participants(report), " of ", report.entitled, ")")
+                       : std::string("–"));
 }
 
 void WriteContest(const Report& report, size_t index, TextWriter& out) {
@@ -269,8 +276,9 @@ void WriteContest(const Report& report, size_t index, TextWriter& out) {
                result.outcome.valid, ", invalid or blank ", result.outcome.invalid));
   const bool demanded = !std::holds_alternative<poll::NoQuorum>(d.quorum);
   out.Line(Cat("  Quorum: ", QuorumWords(d.quorum),
-               !demanded ? ""
-                         : result.outcome.quorum_met ? ": met" : ": NOT met"));
+               !demanded                   ? ""
+               : result.outcome.quorum_met ? ": met"
+                                           : ": NOT met"));
   out.Line(Cat("  Rule: ", RuleWords(contest, language)));
   out.Line(Cat("  Outcome: ", OutcomeWords(contest, result, language)));
 }
@@ -281,9 +289,12 @@ void WriteContest(const Report& report, size_t index, TextWriter& out) {
 
 std::string_view VerdictName(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kPass: return "PASS";
-    case Verdict::kFail: return "FAIL";
-    case Verdict::kSkipped: return "SKIPPED";
+    case Verdict::kPass:
+      return "PASS";
+    case Verdict::kFail:
+      return "FAIL";
+    case Verdict::kSkipped:
+      return "SKIPPED";
   }
   return "";
 }
@@ -338,8 +349,9 @@ std::string Report::Summary() const {
   }
   const std::string_view found =
       phase == Phase::kCertified
-          ? "every check of this ledger passed and the certified result follows from it."
-          : "every check of this ledger passed; the poll was cancelled and has no result.";
+          ? "every check that could be made passed, and the certified result follows from this "
+            "ledger."
+          : "every check that could be made passed; the poll was cancelled and has no result.";
   if (!pinned) return Cat("INCOMPLETE: ", found, unpinned, rehearsal);
   return Cat("VERIFIED: ", found, rehearsal);
 }

@@ -57,7 +57,7 @@ struct Report {
   std::vector<Check> checks;
 
   poll::Phase phase = poll::Phase::kEmpty;
-  std::string reason;  ///< why cancelled, paused or failed
+  std::string reason;                                  ///< why cancelled, paused or failed
   std::shared_ptr<const poll::Definition> definition;  ///< null if the ledger holds no valid one
   uint64_t end = 0;                                    ///< in force, Unix seconds
   uint64_t entitled = 0;

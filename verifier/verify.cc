@@ -44,7 +44,9 @@ std::string Message(const absl::Status& status) {
 
 Fault FaultOf(const absl::Status& status) {
   const std::string id = base::RejectId(status);
-  return {.record = std::nullopt, .kind = "", .id = id.empty() ? "failure" : id,
+  return {.record = std::nullopt,
+          .kind = "",
+          .id = id.empty() ? "failure" : id,
           .text = Message(status)};
 }
 
@@ -111,8 +113,8 @@ std::string FirstDifference(const poll::Definition& definition, const poll::Resu
               contest.online[o]);
     }
     for (size_t o = 0; o < contest.paper.size(); ++o) {
-      compare(Cat(name, "option ", definition.contests[c].options[o].id, " on paper"),
-              reader.U64(), contest.paper[o]);
+      compare(Cat(name, "option ", definition.contests[c].options[o].id, " on paper"), reader.U64(),
+              contest.paper[o]);
     }
     compare(Cat(name, "valid votes"), reader.U64(), contest.outcome.valid);
     compare(Cat(name, "invalid votes"), reader.U64(), contest.outcome.invalid);
@@ -289,10 +291,12 @@ class Audit {
     if (!payload.ok()) return;
     const auto& missing = std::get<poll::RegisterMissing>(*payload);
     Of(CheckId::kEligibility)
-        .Fail({.record = index, .kind = poll::KindName(record->kind), .id = "register.missing",
-               .text = Cat("the register of issuer ", missing.issuer,
-                           " never came, so nobody can check who was given a ballot: ",
-                           missing.reason)});
+        .Fail({.record = index,
+               .kind = poll::KindName(record->kind),
+               .id = "register.missing",
+               .text = Cat(
+                   "the register of issuer ", missing.issuer,
+                   " never came, so nobody can check who was given a ballot: ", missing.reason)});
   }
 
   void CompareTile(const ledger::TileId& id, const std::string& expected) {
@@ -304,14 +308,15 @@ class Audit {
     }
     if (*bytes == expected) return;
     constexpr size_t kHash = sizeof(Hash32);
-    const size_t same = static_cast<size_t>(
-        std::ranges::mismatch(*bytes, expected).in2 - expected.begin());
+    const size_t same =
+        static_cast<size_t>(std::ranges::mismatch(*bytes, expected).in2 - expected.begin());
     const std::string what =
         same == std::min(bytes->size(), expected.size())
             ? std::string("has another length than its ") + Cat(id.width, " hashes")
             : Cat("hash ", same / kHash, " of ", id.width,
-                  id.level == 0 ? Cat(" (record ", id.index * ledger::kTileWidth + same / kHash, ")")
-                                : std::string(),
+                  id.level == 0
+                      ? Cat(" (record ", id.index * ledger::kTileWidth + same / kHash, ")")
+                      : std::string(),
                   " is not the one that follows from the records");
     Of(CheckId::kTiles).Fail(FaultOf("tile.differs", Cat(id.Path(), ": ", what)));
   }
@@ -396,10 +401,11 @@ class Audit {
                          Cat("two different ledgers of ", checkpoint.size,
                              " records under one name: keep both files as evidence")));
     } else {
-      check.Fail(FaultOf("checkpoint.root",
-                         Cat("the first ", checkpoint.size, " records of this ledger have the root ",
-                             base::Base64(base::View(*root_then)), ", the checkpoint says ",
-                             base::Base64(base::View(checkpoint.root)))));
+      check.Fail(
+          FaultOf("checkpoint.root",
+                  Cat("the first ", checkpoint.size, " records of this ledger have the root ",
+                      base::Base64(base::View(*root_then)), ", the checkpoint says ",
+                      base::Base64(base::View(checkpoint.root)))));
     }
     return false;
   }
@@ -430,17 +436,17 @@ class Audit {
     Check& check = Of(CheckId::kPollId);
     const std::string own = base::Hex(report_.poll);
     if (!inputs_.poll.has_value()) {
-      check.Skip(report_.records_read == 0
-                     ? std::string("not pinned, and the ledger is empty")
-                     : Cat("not pinned: this ledger says its poll id is ", own,
-                           "; compare it with what the city published"));
+      check.Skip(report_.records_read == 0 ? std::string("not pinned, and the ledger is empty")
+                                           : Cat("not pinned: this ledger says its poll id is ",
+                                                 own, "; compare it with what the city published"));
     } else if (report_.records_read == 0) {
       check.Fail(FaultOf("poll.other", "the ledger is empty and so of no poll"));
     } else if (*inputs_.poll != report_.poll) {
-      check.Fail({.record = 0, .kind = poll::KindName(static_cast<uint8_t>(RecordKind::kDefined)),
-                  .id = "poll.other",
-                  .text = Cat("this is the ledger of poll ", own, ", not of ",
-                              base::Hex(*inputs_.poll))});
+      check.Fail(
+          {.record = 0,
+           .kind = poll::KindName(static_cast<uint8_t>(RecordKind::kDefined)),
+           .id = "poll.other",
+           .text = Cat("this is the ledger of poll ", own, ", not of ", base::Hex(*inputs_.poll))});
     } else {
       report_.pinned = true;
       check.Pass(own);
@@ -451,20 +457,17 @@ class Audit {
     const poll::State& s = state();
     const poll::Definition* d = report_.definition.get();
     constexpr std::string_view kNotYet = "the ledger has not come so far";
-    PassIf(CheckId::kDefinition, d != nullptr,
-           d == nullptr ? "" : Cat(Accepted(RecordKind::kDefinitionPart), " parts"), kNotYet);
-    PassIf(CheckId::kRoll, Accepted(RecordKind::kRollSealed) > 0,
-           Cat(s.entitled(), " credentials"), kNotYet);
+    PassIf(CheckId::kDefinition, d != nullptr, "", kNotYet);
+    PassIf(CheckId::kRoll, Accepted(RecordKind::kRollSealed) > 0, Cat(s.entitled(), " credentials"),
+           kNotYet);
     const uint64_t issuers = d == nullptr ? 0 : d->issuers.size();
-    PassIf(CheckId::kIssuerKeys,
-           issuers > 0 && Accepted(RecordKind::kIssuerJoined) == issuers,
+    PassIf(CheckId::kIssuerKeys, issuers > 0 && Accepted(RecordKind::kIssuerJoined) == issuers,
            Cat(issuers, issuers == 1 ? " issuer" : " issuers"), kNotYet);
     const uint64_t trustees = d == nullptr ? 0 : d->trustees.size();
     if (Accepted(RecordKind::kComplained) > 0) {
       Of(CheckId::kKeyCeremony).Skip("ended by a complaint; this poll can only be cancelled");
     } else {
-      PassIf(CheckId::kKeyCeremony,
-             trustees > 0 && Accepted(RecordKind::kConfirmed) == trustees,
+      PassIf(CheckId::kKeyCeremony, trustees > 0 && Accepted(RecordKind::kConfirmed) == trustees,
              d == nullptr ? "" : Cat(d->trustees_needed, " of ", trustees, " trustees decrypt"),
              kNotYet);
     }
@@ -482,9 +485,9 @@ class Audit {
     }
     PassIf(CheckId::kIssuanceCounts, Accepted(RecordKind::kIssuanceCounted) > 0,
            Cat(Accepted(RecordKind::kIssuanceCounted), " counts"), "no issuer counted yet");
-    const uint64_t steps =
-        Accepted(RecordKind::kPaused) + Accepted(RecordKind::kResumed) +
-        Accepted(RecordKind::kExtended) + Accepted(RecordKind::kCredentialReplaced);
+    const uint64_t steps = Accepted(RecordKind::kPaused) + Accepted(RecordKind::kResumed) +
+                           Accepted(RecordKind::kExtended) +
+                           Accepted(RecordKind::kCredentialReplaced);
     PassIf(CheckId::kSteps, steps > 0, Cat(steps, " steps"), "there were none");
     PassIf(CheckId::kEnding, closed_at_.has_value(), Cat("end ", base::FormatUtc(s.end())),
            Accepted(RecordKind::kEnded) > 0 ? "ended, but not closed" : "the poll has not ended");
@@ -543,8 +546,8 @@ class Audit {
       if (!state().NeedsDecryption(c)) continue;
       ++contests;
       if (state().ShareCount(c) >= needed) continue;
-      check.Skip(Cat("contest ", report_.definition->contests[c].id, " has ",
-                     state().ShareCount(c), " of ", needed, " shares"));
+      check.Skip(Cat("contest ", report_.definition->contests[c].id, " has ", state().ShareCount(c),
+                     " of ", needed, " shares"));
       return;
     }
     PassIf(CheckId::kDecryption, contests > 0, Cat(contests, " contests"),
@@ -561,8 +564,8 @@ class Audit {
     const auto payload =
         poll::DecodePayload(record->kind, record->payload, report_.definition.get());
     if (!payload.ok() || !std::holds_alternative<poll::Certified>(*payload)) return;
-    const std::string difference = FirstDifference(
-        *report_.definition, *report_.result, std::get<poll::Certified>(*payload).body);
+    const std::string difference = FirstDifference(*report_.definition, *report_.result,
+                                                   std::get<poll::Certified>(*payload).body);
     for (Fault& fault : Of(CheckId::kTotals).faults) {
       if (fault.record == certificate_refused_) fault.text += Cat("; ", difference);
     }
@@ -640,7 +643,9 @@ class Audit {
       return;
     }
     const auto fail = [&](std::string_view id, std::string_view text, std::string_view kind) {
-      check.Fail({.record = receipt.index, .kind = std::string(kind), .id = std::string(id),
+      check.Fail({.record = receipt.index,
+                  .kind = std::string(kind),
+                  .id = std::string(id),
                   .text = std::string(text)});
     };
     const auto record = ledger::DecodeRecord(*wanted.bytes);
@@ -653,8 +658,8 @@ class Audit {
     }
     if (!record.ok()) return;
     if (crypto::HashSha256(record->payload) != receipt.body) {
-      fail("receipt.ballot-differs", "the ballot here is not the one that the receipt was given for",
-           kind);
+      fail("receipt.ballot-differs",
+           "the ballot here is not the one that the receipt was given for", kind);
     }
     if (record->kind != static_cast<uint8_t>(RecordKind::kBallotCast)) {
       fail("receipt.not-a-ballot", "the receipt is for a record that is no ballot", kind);
@@ -670,8 +675,7 @@ class Audit {
 
   /// Whether an accepted ballot counts or a later one of the same voter does.
   std::string WhatBecameOf(const ledger::Record& record) const {
-    const auto payload =
-        poll::DecodePayload(record.kind, record.payload, report_.definition.get());
+    const auto payload = poll::DecodePayload(record.kind, record.payload, report_.definition.get());
     if (!payload.ok() || state().context() == nullptr) return "the ballot is there";
     const auto& cast = std::get<poll::BallotCast>(*payload);
     const auto ballot =
@@ -728,7 +732,7 @@ class Audit {
   std::vector<HeldReceipt> receipts_;
   std::map<uint64_t, std::optional<Hash32>> wanted_roots_;  // by size; none: not come so far
   std::map<uint64_t, Wanted> wanted_records_;               // by index
-  std::vector<std::string> good_notes_;  // checkpoints that this ledger extends
+  std::vector<std::string> good_notes_;                     // checkpoints that this ledger extends
 
   std::unique_ptr<ledger::ExportReader> reader_;
   std::unique_ptr<poll::Replay> replay_;

@@ -23,7 +23,9 @@ void JudgeWitnesses(Check& check, const WitnessRule& rule, const std::vector<std
       if (!checkpoint.ok()) continue;
       const absl::Status status = ledger::VerifyNote(*note, witness);
       if (base::RejectId(status) == "note.signature-invalid") {
-        check.Fail({.record = std::nullopt, .kind = "", .id = "witness.cosignature-invalid",
+        check.Fail({.record = std::nullopt,
+                    .kind = "",
+                    .id = "witness.cosignature-invalid",
                     .text = base::Cat("the cosignature of ", witness.name, " on the checkpoint of ",
                                       checkpoint->size, " records does not hold")});
       }
@@ -32,15 +34,18 @@ void JudgeWitnesses(Check& check, const WitnessRule& rule, const std::vector<std
     }
     if (counts) ++cosigned;
   }
-  const std::string found = base::Cat(
-      cosigned, " of ", rule.witnesses.size(), " witnesses cosigned the closed ledger, ",
-      rule.needed, rule.needed == 1 ? " is demanded" : " are demanded");
+  const std::string found =
+      base::Cat(cosigned, " of ", rule.witnesses.size(), " witnesses cosigned the closed ledger, ",
+                rule.needed, rule.needed == 1 ? " is demanded" : " are demanded");
   if (cosigned >= std::max(1U, rule.needed)) {
     check.Pass(found);
   } else if (cosigned < rule.needed && rule.decrypted) {
-    check.Fail({.record = std::nullopt, .kind = "", .id = "witness.too-few",
-                .text = base::Cat(found, " before decryption; --checkpoint adds checkpoints that "
-                                         "witnesses cosigned")});
+    check.Fail({.record = std::nullopt,
+                .kind = "",
+                .id = "witness.too-few",
+                .text = base::Cat(found,
+                                  " before decryption; --checkpoint adds checkpoints that "
+                                  "witnesses cosigned")});
   } else {
     check.Skip(base::Cat(found, "; --checkpoint adds cosigned ones"));
   }

@@ -40,7 +40,7 @@ const std::map<std::string, Room>& Rooms() {
         {"absl", "nlohmann", "CLI", "grpcpp", "sodium.h"}}},
       {"server",
        {{"base", "crypto", "ledger", "ledger/store", "poll", "poll/counting", "proto", "server"},
-        {"absl", "CLI", "nlohmann", "grpcpp", "openssl", "rocksdb", "sodium.h"}}},
+        {"absl", "CLI", "nlohmann", "grpc", "grpcpp", "openssl", "rocksdb", "sodium.h"}}},
       {"demo",
        {{"base", "crypto", "ledger", "poll", "poll/counting", "proto", "client", "demo"},
         {"absl", "nlohmann", "CLI", "grpcpp"}}},

@@ -289,6 +289,26 @@ TEST_F(BallotAttackTest, AKeyThatOneDoesNotHoldCannotSign) {
   EXPECT_THAT(poll.Check(forged), IsRejected(kInvalid));
 }
 
+// Everything is proven about r and the votes, and hashed; only what is published differs. The tally
+// of such a ballot would be garbage.
+TEST_F(BallotAttackTest, PublishedCiphertextsOtherThanTheProvenOnesAreRefused) {
+  using Ciphertexts = std::vector<Ciphertext>;
+  const auto forge = [&](const std::function<void(Ciphertexts&)>& replace) {
+    return poll.Check(
+        BallotAttacks::Forge(poll.context, poll.key, poll.tokens, {{1, 0}, {0, 1, 1}}, replace));
+  };
+  EXPECT_THAT(forge([](Ciphertexts&) {}), Ok());
+  for (size_t c = 0; c < 2; ++c) {
+    EXPECT_THAT(forge([c](Ciphertexts& all) { all[c].R += Point::Base(); }), IsRejected(kInvalid));
+    EXPECT_THAT(forge([c](Ciphertexts& all) { all[c].R = Point() - all[c].R; }),
+                IsRejected(kInvalid));
+    for (size_t i = 0; i < 2 + c; ++i) {
+      EXPECT_THAT(forge([=](Ciphertexts& all) { all[c].C[i] += Point::Base(); }),
+                  IsRejected(kInvalid));
+    }
+  }
+}
+
 TEST_F(BallotAttackTest, TokensMustBeOneOfEachIssuerInOrder) {
   const auto forge = [&](std::vector<Token> tokens) {
     return poll.Check(

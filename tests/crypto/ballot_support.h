@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -9,11 +10,13 @@
 namespace urna::crypto {
 
 /// What an invalid voter's software can do: encrypt and prove any values, also negative ones, as
-/// an honest prover would. (Its proof then lacks a leading coefficient that is not zero.)
+/// an honest prover would. (Its proof then lacks a leading coefficient that is not zero.) `replace`
+/// exchanges ciphertexts before they are hashed and proven, so that every challenge is in order.
 class BallotAttacks {
  public:
   static Ballot Forge(const BallotContext& context, const BallotKey& key, std::vector<Token> tokens,
-                      const std::vector<std::vector<int64_t>>& votes, uint16_t revision = 1) {
+                      const std::vector<std::vector<int64_t>>& votes,
+                      const std::function<void(std::vector<Ciphertext>&)>& replace = {}) {
     std::vector<std::vector<SecretScalar>> scalars;
     for (const auto& contest : votes) {
       auto& row = scalars.emplace_back();
@@ -22,8 +25,9 @@ class BallotAttacks {
                                 : SecretScalar() - Scalar::FromU64(static_cast<uint64_t>(-vote)));
       }
     }
-    return PreparedBallot::EncryptUnchecked(context, std::move(scalars))
-        .Cast(context, key, std::move(tokens), revision);
+    PreparedBallot prepared = PreparedBallot::EncryptUnchecked(context, std::move(scalars));
+    if (replace) replace(prepared.contests_);
+    return std::move(prepared).Cast(context, key, std::move(tokens), 1);
   }
 };
 

@@ -240,6 +240,34 @@ TEST_F(DecryptionProofTest, RefusesAWrongKeyProvenHonestly) {
               IsRejected("decryption.share-invalid"));
 }
 
+// The trustee knows its key, proves so and hashes everything; only what it publishes as D is false.
+TEST_F(DecryptionProofTest, RefusesFalseDecryptionsUnderAnHonestProofOfTheKey) {
+  const std::vector<SecretScalar>& k = trustees.secrets[0];
+  DecryptionShare lie = share;
+  for (auto& row : lie.D) row[1] += Point::Base();
+  SpecTranscript spec("decryption");
+  spec.Append("opening", SomeHash(3));
+  spec.Append("closed", SomeHash(4));
+  spec.Append("contest", "p1");
+  spec.AppendNumber("trustee", 1);
+  for (const Point& point : R) spec.Append("R", point);
+  for (const Point& point : trustees.public_shares[0]) spec.Append("P", point);
+  for (const auto& row : lie.D) {
+    for (const Point& point : row) spec.Append("D", point);
+  }
+  const Scalar sigma = spec.Challenge("sigma"), rho = spec.Challenge("rho");
+  const SecretScalar u = SecretScalar::Random();
+  lie.U = MulBase(u);
+  lie.V = Mul(u, R[0] + Mul(sigma, R[1]) + Mul(sigma * sigma, R[2]));
+  spec.Append("U", lie.U);
+  spec.Append("V", lie.V);
+  const Scalar x = spec.Challenge("x");
+  lie.z = (u + (k[0] + k[1] * rho) * x).Publish();
+  const std::vector<Point>& P = trustees.public_shares[0];
+  ASSERT_EQ(MulBase(lie.z), lie.U + Mul(x, P[0] + Mul(rho, P[1])));
+  EXPECT_THAT(VerifyDecryptionShare(Statement(), lie), IsRejected("decryption.share-invalid"));
+}
+
 TEST_F(DecryptionProofTest, RefusesAnotherShapeAndIdentities) {
   const std::string_view id = "decryption.share-invalid";
   DecryptionShare bad = share;

@@ -1,15 +1,14 @@
 #include "verifier/checks.h"
 
+#include <gtest/gtest.h>
+
 #include <set>
 #include <string>
 
-#include <gtest/gtest.h>
-
+#include "ledger/checkpoint.h"
 #include "poll/payload.h"
 #include "verifier/report.h"
 #include "verifier/witnesses.h"
-
-#include "ledger/checkpoint.h"
 
 namespace urna::verifier {
 namespace {

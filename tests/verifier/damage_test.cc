@@ -1,11 +1,11 @@
 // Random damage to an export's bundles and to the ledger itself: all of it is noticed.
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 #include "base/text.h"
 #include "ledger/record.h"

@@ -1,15 +1,14 @@
-// Faults in the files of an export, through the shipped program: it exits with 1 and names the check
-// and the file or record.
+// Faults in the files of an export, through the shipped program: it exits with 1 and names the
+// check and the file or record.
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "base/bytes.h"
 #include "base/text.h"
@@ -81,12 +80,13 @@ TEST_F(Files, FlippedByteOfALengthNamesTheBundle) {
   EXPECT_THAT(audited.Faults("export-files"),
               AllOf(HasSubstr("bundle.malformed"), HasSubstr("tile/entries/000")));
   EXPECT_THAT(audited.Faults("checkpoint"), HasSubstr("checkpoint.beyond-ledger"));
-  EXPECT_THAT(audited.With("SKIPPED"), IsSupersetOf({"records", "tiles", "ballot-proofs", "totals"}));
+  EXPECT_THAT(audited.With("SKIPPED"),
+              IsSupersetOf({"records", "tiles", "ballot-proofs", "totals"}));
 }
 
 TEST_F(Files, FlippedByteOfATileNamesIt) {
-  for (const std::string& tile : {std::string("tile/0/000"), Last("0"),
-                                  std::string("tile/1/000.p/1")}) {
+  for (const std::string& tile :
+       {std::string("tile/0/000"), Last("0"), std::string("tile/1/000.p/1")}) {
     Flip(tile, 7);
     const Audited audited = Run();
     EXPECT_EQ(audited.exit_code, 1) << tile;
@@ -98,8 +98,8 @@ TEST_F(Files, FlippedByteOfATileNamesIt) {
 
 TEST_F(Files, TileOfAnotherLengthIsNamed) {
   const std::string content = ReadAll(Path("tile/0/000"));
-  for (const std::string& other : {content.substr(0, content.size() - 1), content + "x",
-                                   std::string()}) {
+  for (const std::string& other :
+       {content.substr(0, content.size() - 1), content + "x", std::string()}) {
     WriteAll(Path("tile/0/000"), other);
     const Audited audited = Run();
     EXPECT_EQ(audited.With("FAIL"), std::set<std::string>{"tiles"});
@@ -123,7 +123,7 @@ TEST_F(Files, MissingOnesAreNamed) {
 
 TEST_F(Files, UnexpectedOnesAreNamed) {
   for (const std::string file : {"tile/0/002", "tile/entries/001", "tile/2/000.p/1", "notes.txt",
-                                  "tile/0/000.bak", "tile/0/000.p/12"}) {
+                                 "tile/0/000.bak", "tile/0/000.p/12"}) {
     fs::create_directories(fs::path(Path(file)).parent_path());
     WriteAll(Path(file), "x");
     const Audited audited = Run();
@@ -319,8 +319,9 @@ TEST_F(Recomputed, SwappedBallotsAreNoticed) {
 TEST_F(Recomputed, InsertedBallotOfAnotherPollIsNoticed) {
   const auto& other = WideElection().records();
   const std::string ballot = other[FindRecord(other, RecordKind::kBallotCast)];
-  ExpectRefused([&](Records& r) { r.insert(r.begin() + static_cast<ptrdiff_t>(Ballot(2)), ballot); },
-                Ballot(2));
+  ExpectRefused(
+      [&](Records& r) { r.insert(r.begin() + static_cast<ptrdiff_t>(Ballot(2)), ballot); },
+      Ballot(2));
   Records records = good();
   records.insert(records.begin() + static_cast<ptrdiff_t>(Ballot(2)), ballot);
   EXPECT_THAT(Run(TestElection::Rechain(records)).Faults("ballot-tokens"),

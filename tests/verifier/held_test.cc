@@ -1,10 +1,10 @@
 // What the auditor holds: receipts, older exports, checkpoints from elsewhere.
 
-#include <string>
-#include <vector>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/text.h"
@@ -103,8 +103,9 @@ TEST_F(Receipts, ForABallotThatIsNoLongerThereFail) {
   const uint64_t last = Ballot(7);
   const std::string receipt = Write("receipt", election_.MakeReceipt(last, last + 1));
   const TempFolder other;
-  election_.WriteExport(other / "export",
-                        Records(records().begin(), records().begin() + static_cast<ptrdiff_t>(last)));
+  election_.WriteExport(
+      other / "export",
+      Records(records().begin(), records().begin() + static_cast<ptrdiff_t>(last)));
   EXPECT_EQ(RunAudit({other / "export"}).exit_code, 3);
   const Audited audited = RunAudit({other / "export", "--receipt", receipt});
   EXPECT_EQ(audited.exit_code, 1);
@@ -126,11 +127,11 @@ TEST_F(Receipts, ForABallotThatAnotherTookThePlaceOfFail) {
   const Audited audited = RunAudit({other / "export", "--receipt", receipt});
   EXPECT_EQ(audited.exit_code, 1);
   EXPECT_EQ(audited.With("FAIL"), Names{"receipt"});
-  EXPECT_THAT(audited.Faults("receipt"),
-              AllOf(HasSubstr("checkpoint.root"),
-                    HasSubstr(base::Cat("record ", Ballot(3), " (ballot cast) "
-                                                             "receipt.record-differs")),
-                    HasSubstr("receipt.ballot-differs")));
+  EXPECT_THAT(audited.Faults("receipt"), AllOf(HasSubstr("checkpoint.root"),
+                                               HasSubstr(base::Cat("record ", Ballot(3),
+                                                                   " (ballot cast) "
+                                                                   "receipt.record-differs")),
+                                               HasSubstr("receipt.ballot-differs")));
 }
 
 TEST_F(Receipts, WithAnotherBodyFail) {
@@ -256,9 +257,9 @@ TEST_F(OlderExport, ThatIsLongerFails) {
 
 TEST_F(OlderExport, UnderAnotherKeyFails) {
   const std::string older = Older(First(Ballot(4)));
-  WriteAll(older + "/checkpoint", MakeCheckpoint(records(), Ballot(4),
-                                                 election_.checkpoint_key().name,
-                                                 crypto::Ed25519Key::New()));
+  WriteAll(older + "/checkpoint",
+           MakeCheckpoint(records(), Ballot(4), election_.checkpoint_key().name,
+                          crypto::Ed25519Key::New()));
   ExpectRefused({"--since", older}, "older-export", "note.unsigned");
 }
 
@@ -315,7 +316,8 @@ TEST(Cosignatures, OfTheDefinitionAreFoundOnCheckpointsTheAuditorHolds) {
   note->signatures.push_back(ledger::Cosign(*checkpoint, key.name, witness, 1400990400));
   WriteAll(folder / "cosigned", note->ToString());
   EXPECT_TRUE(RunAudit({folder / "export", "--checkpoint", folder / "cosigned"})
-                  .With("PASS").contains("witnesses"));
+                  .With("PASS")
+                  .contains("witnesses"));
 
   note->signatures.back().signature[20] ^= 1;
   WriteAll(folder / "cosigned", note->ToString());

@@ -1,5 +1,6 @@
 #include "tests/verifier/support.h"
 
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 
 #include <array>
@@ -9,8 +10,6 @@
 #include <fstream>
 #include <iterator>
 #include <utility>
-
-#include <gtest/gtest.h>
 
 #include "base/bytes.h"
 #include "base/text.h"
@@ -142,8 +141,8 @@ std::string Audited::Faults(std::string_view name) const {
         out += base::Cat("record ", fault["record"].get<uint64_t>(), " (",
                          fault["kind"].get<std::string>(), ") ");
       }
-      out += base::Cat(fault["id"].get<std::string>(), ": ", fault["text"].get<std::string>(),
-                       "\n");
+      out +=
+          base::Cat(fault["id"].get<std::string>(), ": ", fault["text"].get<std::string>(), "\n");
     }
   }
   return out;
