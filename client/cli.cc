@@ -23,8 +23,7 @@ void GlobalOptions::AddServer(CLI::App* command) {
                    "PEM file of the server's certificate or its authority; without it, the "
                    "system's authorities")
       ->envname("URNA_CERTIFICATE");
-  command->add_flag("--plaintext", server.plaintext,
-                    "No TLS; only for a server on this machine");
+  command->add_flag("--plaintext", server.plaintext, "No TLS; only for a server on this machine");
 }
 
 void GlobalOptions::AddPassphrase(CLI::App* command) {
@@ -47,11 +46,11 @@ CLI::Option* AddTime(CLI::App* command, const std::string& name, uint64_t* unix_
                      const std::string& description) {
   const auto parse = [name, unix_seconds](const std::string& text) {
     if (!base::ParseUtc(text, unix_seconds)) {
-      throw CLI::ValidationError(name, "\"" + text + "\" is not a UTC time like 2014-05-25T21:00:00Z");
+      throw CLI::ValidationError(name,
+                                 "\"" + text + "\" is not a UTC time like 2014-05-25T21:00:00Z");
     }
   };
-  return command->add_option_function<std::string>(name, parse, description)
-      ->type_name("TIME");
+  return command->add_option_function<std::string>(name, parse, description)->type_name("TIME");
 }
 
 void AddExample(CLI::App* command, const std::string& example, const std::string& note) {
@@ -74,8 +73,7 @@ Progress ShowProgress() {
 }
 
 absl::StatusOr<crypto::Ed25519Key> OpenIdentity(const GlobalOptions& global,
-                                                const std::string& path,
-                                                std::string_view purpose) {
+                                                const std::string& path, std::string_view purpose) {
   // Before anybody types a passphrase for a file that is not there.
   URNA_RETURN_IF_ERROR(ReadKeyFilePublic(path, purpose).status());
   URNA_ASSIGN_OR_RETURN(
@@ -86,9 +84,12 @@ absl::StatusOr<crypto::Ed25519Key> OpenIdentity(const GlobalOptions& global,
 
 std::string OneLine(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<uint8_t>(c);
-    out.push_back(byte < 0x20 || byte == 0x7f ? ' ' : c);
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<uint8_t>(text[i]);
+    const uint8_t next = i + 1 < text.size() ? static_cast<uint8_t>(text[i + 1]) : 0;
+    const bool c1 = byte == 0xc2 && next >= 0x80 && next < 0xa0;
+    if (c1) ++i;
+    out.push_back(c1 || byte < 0x20 || byte == 0x7f ? ' ' : text[i]);
   }
   return std::string(base::Trim(out));
 }
@@ -102,8 +103,8 @@ std::string Percent(uint64_t part, uint64_t whole) {
 
 std::string Padded(std::string_view text, size_t width) {
   std::string out(text);
-  const auto characters = static_cast<size_t>(std::ranges::count_if(
-      text, [](char c) { return (static_cast<uint8_t>(c) & 0xc0) != 0x80; }));
+  const auto characters = static_cast<size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<uint8_t>(c) & 0xc0) != 0x80; }));
   if (characters < width) out.append(width - characters, ' ');
   return out;
 }

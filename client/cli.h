@@ -1,11 +1,10 @@
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
-
-#include <CLI/CLI.hpp>
-#include <nlohmann/json_fwd.hpp>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -45,8 +44,7 @@ void PrintJson(const nlohmann::json& object);
 Progress ShowProgress();
 /// Opens a key file, asking for its passphrase as `global` says.
 absl::StatusOr<crypto::Ed25519Key> OpenIdentity(const GlobalOptions& global,
-                                                const std::string& path,
-                                                std::string_view purpose);
+                                                const std::string& path, std::string_view purpose);
 /// `text` without what could move a terminal's cursor or forge a line.
 std::string OneLine(std::string_view text);
 /// "33.33%" of `whole`, rounded down; "-" of nothing. Numbers up to 2^50.

@@ -41,8 +41,9 @@ absl::Status Export(const GlobalOptions& global, const LedgerFlags& flags) {
   std::error_code error;
   if (std::filesystem::exists(flags.folder, error)) {
     return base::Failure(absl::StatusCode::kAlreadyExists,
-                         base::Cat(flags.folder, ": exists; export into a new folder, or bring "
-                                                 "this one up to date with `urna ledger fetch`"));
+                         base::Cat(flags.folder,
+                                   ": exists; export into a new folder, or bring "
+                                   "this one up to date with `urna ledger fetch`"));
   }
   return Fetch(global, flags);
 }
@@ -51,7 +52,6 @@ absl::Status Export(const GlobalOptions& global, const LedgerFlags& flags) {
 
 void AddLedgerCommands(CLI::App& app, GlobalOptions& global, Action* action) {
   CLI::App* ledger = app.add_subcommand("ledger", "For auditors: the published ledger as files");
-  ledger->require_subcommand(1);
   const auto add = [&](const std::string& name, const std::string& description, auto run) {
     auto flags = std::make_shared<LedgerFlags>();
     CLI::App* command = ledger->add_subcommand(name, description);

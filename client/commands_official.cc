@@ -68,8 +68,7 @@ void AddIdentityCommands(CLI::App* parent, const std::string& purpose, GlobalOpt
   }
   {
     auto flags = std::make_shared<IdentityFlags>();
-    CLI::App* command =
-        parent->add_subcommand("show", "Prints the public part of a key file");
+    CLI::App* command = parent->add_subcommand("show", "Prints the public part of a key file");
     command->add_option("file", flags->path, "Key file")->required();
     command->add_option("--name", flags->name, "Name to show beside the key");
     AddExample(command, Cat("urna ", purpose, " show anna.key"));
@@ -81,7 +80,6 @@ void AddIdentityCommands(CLI::App* parent, const std::string& purpose, GlobalOpt
 
 void AddOfficialCommands(CLI::App& app, GlobalOptions& global, Action* action) {
   CLI::App* official = app.add_subcommand("official", "Keys of officials");
-  official->require_subcommand(1);
   AddIdentityCommands(official, "official", global, action);
 }
 

@@ -64,9 +64,7 @@ struct RuleText {
   std::string operator()(const crypto::Points& r) const {
     return Cat("points ", r.k, " to 1 for ", r.k, " of ", r.n);
   }
-  std::string operator()(const crypto::Picks& r) const {
-    return Cat("pick ", r.w, " of ", r.n);
-  }
+  std::string operator()(const crypto::Picks& r) const { return Cat("pick ", r.w, " of ", r.n); }
 };
 
 struct QuorumText {
@@ -137,7 +135,8 @@ void PrintDefinition(const DefinitionFile& file) {
   }
   std::cout << "quorum:        " << std::visit(QuorumText(), d.quorum) << "\n"
             << "languages:     " << Joined(d.languages) << "\n"
-            << "officials:     " << d.officials_needed << " of " << Joined(Names(d.officials)) << "\n"
+            << "officials:     " << d.officials_needed << " of " << Joined(Names(d.officials))
+            << "\n"
             << "trustees:      " << d.trustees_needed << " of " << Joined(Names(d.trustees)) << "\n"
             << "issuers:       all of " << Joined(Names(d.issuers)) << "\n"
             << "ledger:        " << d.ballot_box.name << ", published every "
@@ -195,19 +194,16 @@ void PrintApproval(const GlobalOptions& global, RecordKind kind,
 absl::Status CreatePoll(const GlobalOptions& global, const std::string& path,
                         const std::string& key_path) {
   URNA_ASSIGN_OR_RETURN(const DefinitionFile file, ReadDefinition(path));
-  URNA_ASSIGN_OR_RETURN(const crypto::Ed25519Key key,
-                        OpenIdentity(global, key_path, "official"));
-  URNA_ASSIGN_OR_RETURN(const uint32_t official,
-                        OfficialNumber(file.definition, key.public_key()));
+  URNA_ASSIGN_OR_RETURN(const crypto::Ed25519Key key, OpenIdentity(global, key_path, "official"));
+  URNA_ASSIGN_OR_RETURN(const uint32_t official, OfficialNumber(file.definition, key.public_key()));
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
   poll::Defined defined;
   defined.length = static_cast<uint32_t>(file.text.size());
   defined.sha256 = crypto::HashSha256(file.text);
   const poll::State nothing_yet({});
-  URNA_ASSIGN_OR_RETURN(
-      const v1::ApproveResponse response,
-      Approve(*connection, nothing_yet, defined, official, key, file.text));
+  URNA_ASSIGN_OR_RETURN(const v1::ApproveResponse response,
+                        Approve(*connection, nothing_yet, defined, official, key, file.text));
   std::string poll_hex;
   if (response.recorded()) {
     // The id came from the server: it must be that of a ledger with this very definition.
@@ -216,9 +212,8 @@ absl::Status CreatePoll(const GlobalOptions& global, const std::string& path,
     URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
                           PollView::FetchDefinition(*connection, poll));
     if (view->state().definition_json() != file.text) {
-      return base::Reject("definition.differs",
-                          Cat("the server's poll ", poll_hex, " has another definition than ",
-                              path));
+      return base::Reject("definition.differs", Cat("the server's poll ", poll_hex,
+                                                    " has another definition than ", path));
     }
   }
   PrintApproval(global, RecordKind::kDefined, response, poll_hex);
@@ -250,13 +245,11 @@ absl::Status Confirm(const StepFlags& flags, std::string_view question) {
 using MakeStep = std::function<absl::StatusOr<poll::Payload>(const poll::State&)>;
 
 absl::Status TakeStep(const GlobalOptions& global, const StepFlags& flags, const MakeStep& make) {
-  URNA_ASSIGN_OR_RETURN(const crypto::Ed25519Key key,
-                        OpenIdentity(global, flags.key, "official"));
+  URNA_ASSIGN_OR_RETURN(const crypto::Ed25519Key key, OpenIdentity(global, flags.key, "official"));
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
-  URNA_ASSIGN_OR_RETURN(
-      const std::unique_ptr<PollView> view,
-      PollView::FetchAll(*connection, flags.poll, flags.folder, ShowProgress()));
+  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
+                        PollView::FetchAll(*connection, flags.poll, flags.folder, ShowProgress()));
   const poll::State& state = view->state();
   URNA_ASSIGN_OR_RETURN(const uint32_t official,
                         OfficialNumber(*state.definition(), key.public_key()));
@@ -271,10 +264,14 @@ absl::Status TakeStep(const GlobalOptions& global, const StepFlags& flags, const
 
 std::string VerdictName(poll::counting::Verdict verdict) {
   switch (verdict) {
-    case poll::counting::Verdict::kNone: return "none";
-    case poll::counting::Verdict::kInvalid: return "invalid";
-    case poll::counting::Verdict::kUndecided: return "undecided";
-    case poll::counting::Verdict::kDecided: return "decided";
+    case poll::counting::Verdict::kNone:
+      return "none";
+    case poll::counting::Verdict::kInvalid:
+      return "invalid";
+    case poll::counting::Verdict::kUndecided:
+      return "undecided";
+    case poll::counting::Verdict::kDecided:
+      return "decided";
   }
   return "unknown";
 }
@@ -322,9 +319,12 @@ Json ResultJson(const poll::State& state, const poll::Result& result) {
 std::string VerdictText(const poll::Definition& d, const poll::Contest& contest,
                         const poll::counting::ContestOutcome& outcome) {
   switch (outcome.verdict) {
-    case poll::counting::Verdict::kNone: return "totals only, nothing is decided";
-    case poll::counting::Verdict::kInvalid: return "not valid: the quorum was missed";
-    case poll::counting::Verdict::kUndecided: return "undecided: no option has the majority needed";
+    case poll::counting::Verdict::kNone:
+      return "totals only, nothing is decided";
+    case poll::counting::Verdict::kInvalid:
+      return "not valid: the quorum was missed";
+    case poll::counting::Verdict::kUndecided:
+      return "undecided: no option has the majority needed";
     case poll::counting::Verdict::kDecided:
       return Cat("decided: ", Shown(d, contest.options[*outcome.option].text));
   }
@@ -352,25 +352,22 @@ void PrintResult(std::ostream& out, const poll::State& state, const poll::Result
     const auto* choose = std::get_if<crypto::Choose>(&contest.rule);
     for (size_t o = 0; o < contest.options.size(); ++o) {
       const uint64_t votes = r.online[o] + r.paper[o];
-      out << "  " << Padded(Shown(d, contest.options[o].text), 32) << " "
-          << Padded(Cat(votes), 10);
+      out << "  " << Padded(Shown(d, contest.options[o].text), 32) << " " << Padded(Cat(votes), 10);
       if (choose != nullptr) out << " " << Percent(votes, r.outcome.valid);
       out << "\n";
     }
     out << "  valid " << r.outcome.valid << ", invalid " << r.outcome.invalid << "; turnout "
         << Percent(r.ballots + r.paper_cards, r.entitled) << "; quorum ("
-        << std::visit(QuorumText(), d.quorum) << ") "
-        << (r.outcome.quorum_met ? "met" : "missed") << "\n  "
-        << VerdictText(d, contest, r.outcome) << "\n";
+        << std::visit(QuorumText(), d.quorum) << ") " << (r.outcome.quorum_met ? "met" : "missed")
+        << "\n  " << VerdictText(d, contest, r.outcome) << "\n";
   }
 }
 
 absl::Status Tally(const GlobalOptions& global, const StepFlags& flags) {
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
-  URNA_ASSIGN_OR_RETURN(
-      const std::unique_ptr<PollView> view,
-      PollView::FetchAll(*connection, flags.poll, flags.folder, ShowProgress()));
+  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
+                        PollView::FetchAll(*connection, flags.poll, flags.folder, ShowProgress()));
   URNA_ASSIGN_OR_RETURN(const poll::Result result, view->state().ComputeResult());
   if (global.json) {
     PrintJson(ResultJson(view->state(), result));
@@ -418,9 +415,8 @@ absl::Status Status(const GlobalOptions& global, const StepFlags& flags) {
   const std::string id(base::View(flags.poll));
   v1::StatusRequest status_request;
   status_request.set_poll(id);
-  URNA_ASSIGN_OR_RETURN(
-      const v1::StatusResponse status,
-      Call(connection->reading(), &v1::Reading::Stub::Status, status_request));
+  URNA_ASSIGN_OR_RETURN(const v1::StatusResponse status,
+                        Call(connection->reading(), &v1::Reading::Stub::Status, status_request));
   v1::PendingRequest pending_request;
   pending_request.set_poll(id);
   URNA_ASSIGN_OR_RETURN(
@@ -445,8 +441,8 @@ absl::Status Status(const GlobalOptions& global, const StepFlags& flags) {
                {"size", status.size()},
                {"end", base::FormatUtc(status.end())},
                {"server_time", base::FormatUtc(status.time())},
-               {"waiting_for", std::vector<std::string>(status.waiting_for().begin(),
-                                                        status.waiting_for().end())},
+               {"waiting_for",
+                std::vector<std::string>(status.waiting_for().begin(), status.waiting_for().end())},
                {"pending", steps}});
     return absl::OkStatus();
   }
@@ -455,15 +451,15 @@ absl::Status Status(const GlobalOptions& global, const StepFlags& flags) {
             << "The server says:\n"
             << "  phase:    " << OneLine(status.phase());
   if (!status.reason().empty()) std::cout << " (" << OneLine(status.reason()) << ")";
-  std::cout << "\n  end:      " << base::FormatUtc(status.end()) << "\n  records:  "
-            << status.size() << " published\n";
+  std::cout << "\n  end:      " << base::FormatUtc(status.end())
+            << "\n  records:  " << status.size() << " published\n";
   for (const std::string& what : status.waiting_for()) {
     std::cout << "  waits for " << OneLine(what) << "\n";
   }
   for (const v1::PendingStep& step : pending.steps()) {
     std::cout << "  pending:  '" << poll::KindName(static_cast<uint8_t>(step.kind())) << "', "
-              << step.officials_size() << " of " << step.needed() << " approvals: "
-              << Joined(Approvers(step, &d))
+              << step.officials_size() << " of " << step.needed()
+              << " approvals: " << Joined(Approvers(step, &d))
               << (step.stale() ? "; the ledger moved on, all must approve anew" : "") << "\n";
   }
   return absl::OkStatus();
@@ -491,15 +487,13 @@ absl::Status List(const GlobalOptions& global) {
     }
     Json proposed = Json::array();
     for (const v1::PendingStep& step : pending.steps()) {
-      proposed.push_back(
-          {{"approved_by", Approvers(step, nullptr)}, {"needed", step.needed()}});
+      proposed.push_back({{"approved_by", Approvers(step, nullptr)}, {"needed", step.needed()}});
     }
     PrintJson({{"polls", polls}, {"being_defined", proposed}});
     return absl::OkStatus();
   }
   for (const v1::PollSummary& poll : response.polls()) {
-    const std::string title =
-        poll.title().empty() ? "" : OneLine(poll.title().begin()->second);
+    const std::string title = poll.title().empty() ? "" : OneLine(poll.title().begin()->second);
     std::cout << base::Hex(poll.poll()) << "  " << Padded(OneLine(poll.phase()), 10) << "  ends "
               << base::FormatUtc(poll.end()) << "  " << title
               << (poll.rehearsal() ? "   [REHEARSAL]" : "") << "\n";
@@ -517,12 +511,11 @@ absl::Status List(const GlobalOptions& global) {
 void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
   CLI::App* polls =
       app.add_subcommand("poll", "Define, open, close and certify polls; see how they stand");
-  polls->require_subcommand(1);
 
   {
     auto kind = std::make_shared<std::string>();
-    CLI::App* command = polls->add_subcommand(
-        "template", "Prints a commented definition to start from");
+    CLI::App* command =
+        polls->add_subcommand("template", "Prints a commented definition to start from");
     command->add_option("kind", *kind, "referendum, survey or consultation")->required();
     AddExample(command, "urna poll template referendum > poll.json");
     command->callback([&global, action, kind] {
@@ -570,8 +563,9 @@ void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
     add_flags(command, *flags);
     global.AddServer(command);
     global.AddPassphrase(command);
-    AddExample(command, Cat("urna poll ", name, " --poll 3f…9a --key anna.key", example_flags,
-                            " --server vote.example:7800"),
+    AddExample(command,
+               Cat("urna poll ", name, " --poll 3f…9a --key anna.key", example_flags,
+                   " --server vote.example:7800"),
                "Fetches the ledger and checks all of it before anything is signed. As many "
                "officials as the\ndefinition demands run it in turn.");
     command->callback([&global, action, flags, make] {
@@ -588,34 +582,33 @@ void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
         ->required();
   };
   add_step("open", "Opens the poll: from then on its definition, roll and keys are fixed", "",
-           no_flags,
-           [](const StepFlags&, const poll::State&) -> StepOr { return poll::Opened{}; });
-  add_step("pause", "Stops issuing and casting for a while; the end stays",
-           " --reason 'power cut'", reason,
-           [](const StepFlags& flags, const poll::State&) -> StepOr {
+           no_flags, [](const StepFlags&, const poll::State&) -> StepOr { return poll::Opened{}; });
+  add_step("pause", "Stops issuing and casting for a while; the end stays", " --reason 'power cut'",
+           reason, [](const StepFlags& flags, const poll::State&) -> StepOr {
              return poll::Paused{flags.reason, {}};
            });
   add_step("resume", "Ends a pause", "", no_flags,
            [](const StepFlags&, const poll::State&) -> StepOr { return poll::Resumed{}; });
-  add_step("extend", "Moves the end of voting, never past the definition's latest end",
-           " --end 2014-05-25T22:00:00Z --reason 'power cut'",
-           [&reason](CLI::App* command, StepFlags& flags) {
-             AddTime(command, "--end", &flags.end, "The new end, UTC")->required();
-             reason(command, flags);
-           },
-           [](const StepFlags& flags, const poll::State&) -> StepOr {
-             return poll::Extended{flags.end, flags.reason, {}};
-           });
+  add_step(
+      "extend", "Moves the end of voting, never past the definition's latest end",
+      " --end 2014-05-25T22:00:00Z --reason 'power cut'",
+      [&reason](CLI::App* command, StepFlags& flags) {
+        AddTime(command, "--end", &flags.end, "The new end, UTC")->required();
+        reason(command, flags);
+      },
+      [](const StepFlags& flags, const poll::State&) -> StepOr {
+        return poll::Extended{flags.end, flags.reason, {}};
+      });
   add_step("close", "Closes the ballot box after the end: fixes every ballot for the tally", "",
-           no_flags,
-           [](const StepFlags&, const poll::State&) -> StepOr { return poll::Closed{}; });
-  add_step("certify", "Computes the result from the ledger, shows it, and signs it", "",
-           [](CLI::App* command, StepFlags& flags) {
-             command->add_flag("--yes", flags.yes, "Do not ask before signing");
-           },
-           [](const StepFlags& flags, const poll::State& state) {
-             return MakeCertificate(flags, state);
-           });
+           no_flags, [](const StepFlags&, const poll::State&) -> StepOr { return poll::Closed{}; });
+  add_step(
+      "certify", "Computes the result from the ledger, shows it, and signs it", "",
+      [](CLI::App* command, StepFlags& flags) {
+        command->add_flag("--yes", flags.yes, "Do not ask before signing");
+      },
+      [](const StepFlags& flags, const poll::State& state) {
+        return MakeCertificate(flags, state);
+      });
   add_step("cancel", "Cancels the poll for good; nothing is decrypted after it",
            " --reason 'the question was misprinted'", reason,
            [](const StepFlags& flags, const poll::State&) -> StepOr {
@@ -631,9 +624,8 @@ void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
                         "Folder for the ledger, kept; without it a temporary one");
     global.AddServer(command);
     AddExample(command, "urna poll tally --poll 3f…9a --server vote.example:7800");
-    command->callback([&global, action, flags] {
-      *action = [&global, flags] { return Tally(global, *flags); };
-    });
+    command->callback(
+        [&global, action, flags] { *action = [&global, flags] { return Tally(global, *flags); }; });
   }
   {
     auto flags = std::make_shared<StepFlags>();
@@ -650,9 +642,7 @@ void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
     CLI::App* command = polls->add_subcommand("list", "The polls of a server");
     global.AddServer(command);
     AddExample(command, "urna poll list --server vote.example:7800");
-    command->callback([&global, action] {
-      *action = [&global] { return List(global); };
-    });
+    command->callback([&global, action] { *action = [&global] { return List(global); }; });
   }
 }
 

@@ -47,9 +47,8 @@ absl::StatusOr<Desk> SitDown(const GlobalOptions& global, const TrusteeFlags& fl
       GetPassphrase(global.passphrase, Cat("passphrase of ", flags.key), /*confirm=*/false));
   URNA_ASSIGN_OR_RETURN(crypto::Ed25519Key key, ReadIdentity(flags.key, "trustee", passphrase));
   URNA_ASSIGN_OR_RETURN(std::unique_ptr<Connection> connection, Connection::Open(global.server));
-  URNA_ASSIGN_OR_RETURN(
-      std::unique_ptr<PollView> view,
-      PollView::FetchAll(*connection, flags.poll, flags.folder, ShowProgress()));
+  URNA_ASSIGN_OR_RETURN(std::unique_ptr<PollView> view,
+                        PollView::FetchAll(*connection, flags.poll, flags.folder, ShowProgress()));
   const poll::Definition& definition = *view->state().definition();
   URNA_ASSIGN_OR_RETURN(const uint32_t trustee, TrusteeNumber(definition, key.public_key()));
   Say(global, Cat("You are trustee ", trustee, " of ", definition.trustees.size(), " (",
@@ -71,15 +70,13 @@ absl::Status Send(const GlobalOptions& global, Desk& desk, const Submission& sub
   request.set_poll(std::string(base::View(desk.state().poll())));
   request.set_kind(static_cast<uint32_t>(submission.kind));
   request.set_payload(submission.payload);
-  const auto response =
-      Call(desk.connection->trustees(), &v1::Trustees::Stub::Submit, request);
+  const auto response = Call(desk.connection->trustees(), &v1::Trustees::Stub::Submit, request);
   if (!response.ok()) {
     if (response.status().code() != absl::StatusCode::kUnavailable) return response.status();
-    return base::Failure(
-        absl::StatusCode::kUnavailable,
-        Cat(std::string_view(response.status().message().data(),
-                             response.status().message().size()),
-            "; run the same command again, it will send the same record"));
+    return base::Failure(absl::StatusCode::kUnavailable,
+                         Cat(std::string_view(response.status().message().data(),
+                                              response.status().message().size()),
+                             "; run the same command again, it will send the same record"));
   }
   Say(global, Cat("'", name, "' is record ", response->index(), " of the ledger."));
   return absl::OkStatus();
@@ -94,8 +91,7 @@ void Done(const GlobalOptions& global, const Desk& desk, std::string_view step, 
 
 absl::Status RunJoin(const GlobalOptions& global, const TrusteeFlags& flags) {
   URNA_ASSIGN_OR_RETURN(Desk desk, SitDown(global, flags));
-  auto secrets =
-      ReadTrusteeState(flags.state, desk.passphrase, desk.state().poll(), desk.trustee);
+  auto secrets = ReadTrusteeState(flags.state, desk.passphrase, desk.state().poll(), desk.trustee);
   if (absl::IsNotFound(secrets.status())) {
     secrets = Join(desk.state(), desk.trustee, desk.key);
     URNA_RETURN_IF_ERROR(secrets.status());
@@ -117,8 +113,7 @@ absl::Status RunDeal(const GlobalOptions& global, const TrusteeFlags& flags) {
   URNA_ASSIGN_OR_RETURN(
       TrusteeSecrets secrets,
       ReadTrusteeState(flags.state, desk.passphrase, desk.state().poll(), desk.trustee));
-  URNA_ASSIGN_OR_RETURN(const Submission submission,
-                        PrepareDeal(desk.state(), desk.key, &secrets));
+  URNA_ASSIGN_OR_RETURN(const Submission submission, PrepareDeal(desk.state(), desk.key, &secrets));
   URNA_RETURN_IF_ERROR(
       WriteTrusteeState(flags.state, secrets, desk.passphrase, /*overwrite=*/true));
   URNA_RETURN_IF_ERROR(Send(global, desk, submission));
@@ -143,8 +138,9 @@ absl::Status RunConfirm(const GlobalOptions& global, const TrusteeFlags& flags) 
                         "the ledger and names the one at fault; this poll must be cancelled and "
                         "defined anew. Tell the officials and the other trustees");
   }
-  Say(global, "All shares are right, and your share of the key passed its self-test. Keep the "
-              "state file until the result is certified.");
+  Say(global,
+      "All shares are right, and your share of the key passed its self-test. Keep the "
+      "state file until the result is certified.");
   Done(global, desk, "confirm", Json::object());
   return absl::OkStatus();
 }
@@ -163,8 +159,8 @@ absl::Status RunDecrypt(const GlobalOptions& global, const TrusteeFlags& flags) 
   for (uint32_t c = 0; c < definition.contests.size(); ++c) {
     const std::string& id = definition.contests[c].id;
     if (state.phase() == poll::Phase::kClosed && !state.NeedsDecryption(c)) {
-      Say(global, Cat("Contest ", id, " has ", state.ContestBallots(c),
-                      " ballots; it is not decrypted."));
+      Say(global,
+          Cat("Contest ", id, " has ", state.ContestBallots(c), " ballots; it is not decrypted."));
       continue;
     }
     URNA_ASSIGN_OR_RETURN(Submission submission,
@@ -188,7 +184,6 @@ absl::Status RunDecrypt(const GlobalOptions& global, const TrusteeFlags& flags) 
 void AddTrusteeCommands(CLI::App& app, GlobalOptions& global, Action* action) {
   CLI::App* trustee =
       app.add_subcommand("trustee", "For trustees: the key ceremony and decryption");
-  trustee->require_subcommand(1);
   AddIdentityCommands(trustee, "trustee", global, action);
   const auto add = [&](const std::string& name, const std::string& description, auto run) {
     auto flags = std::make_shared<TrusteeFlags>();
@@ -204,9 +199,10 @@ void AddTrusteeCommands(CLI::App& app, GlobalOptions& global, Action* action) {
                         "Folder for the ledger, kept; without it a temporary one");
     global.AddServer(command);
     global.AddPassphrase(command);
-    AddExample(command, Cat("urna trustee ", name,
-                            " --poll 3f…9a --key jan.key --state jan.state "
-                            "--server vote.example:7800"),
+    AddExample(command,
+               Cat("urna trustee ", name,
+                   " --poll 3f…9a --key jan.key --state jan.state "
+                   "--server vote.example:7800"),
                "Checks the whole ledger first. Can be run again at any time: it repeats the same "
                "record.");
     command->callback([&global, action, flags, run] {
@@ -215,11 +211,9 @@ void AddTrusteeCommands(CLI::App& app, GlobalOptions& global, Action* action) {
   };
   add("join", "Makes this trustee's secrets and commits to them on the ledger", RunJoin);
   add("deal", "Sends every trustee its shares, once all have joined", RunDeal);
-  add("confirm",
-      "Checks the shares of all trustees; confirms, or complains about a wrong one", RunConfirm);
-  add("decrypt",
-      "After closing: decrypts the sum of each contest",
-      RunDecrypt);
+  add("confirm", "Checks the shares of all trustees; confirms, or complains about a wrong one",
+      RunConfirm);
+  add("decrypt", "After closing: decrypts the sum of each contest", RunDecrypt);
 }
 
 }  // namespace urna::client

@@ -14,9 +14,10 @@ namespace v1 = ::urna::v1;
 
 /// How to reach a server.
 struct ServerOptions {
-  std::string target;       ///< "host:port"
-  std::string certificate;  ///< PEM file of the server's certificate or its authority; "" = system's
-  bool plaintext = false;   ///< no TLS; refused unless the target is a loopback address
+  std::string target;  ///< "host:port"
+  std::string
+      certificate;         ///< PEM file of the server's certificate or its authority; "" = system's
+  bool plaintext = false;  ///< no TLS; refused unless the target is a loopback address
 };
 
 /// One gRPC channel with sockets of its own. A resident's client opens one for issuing and another

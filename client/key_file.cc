@@ -54,9 +54,9 @@ struct File {
 
   /// Tells a damaged file from a wrong passphrase.
   std::string Checksum() const {
-    return base::Hex(crypto::FramedHash256({"key-file", purpose, public_part, crypto::U64(passes),
-                                            crypto::U64(memory_kib), base::View(salt),
-                                            base::View(nonce), box}));
+    return base::Hex(
+        crypto::FramedHash256({"key-file", purpose, public_part, crypto::U64(passes),
+                               crypto::U64(memory_kib), base::View(salt), base::View(nonce), box}));
   }
 };
 

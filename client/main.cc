@@ -27,7 +27,6 @@ int Run(int argc, char** argv) {
   app.set_version_flag("--version", "urna " URNA_VERSION);
   // So that --json may stand anywhere.
   app.fallthrough();
-  app.require_subcommand(1);
   GlobalOptions global;
   app.add_flag("--json", global.json, "Print one JSON object instead of text (any command)");
   Action action;
@@ -46,6 +45,8 @@ int Run(int argc, char** argv) {
            {"For auditors", {"ledger"}}}) {
     for (const char* command : commands) app.get_subcommand(command)->group(group);
   }
+  // CLI11 would name the missing command before the unknown one that stands in its place.
+  for (CLI::App* command : app.get_subcommands({})) command->require_subcommand(0, 1);
   app.footer("Exit status: 0 done; 1 refused or failed; 2 wrong usage.");
 
   try {
@@ -54,6 +55,10 @@ int Run(int argc, char** argv) {
     return app.exit(wanted);
   } catch (const CLI::ParseError& error) {
     Complain(base::Cat(error.what(), " (see --help)"));
+    return kWrongUsage;
+  }
+  if (!action) {
+    Complain("a command is missing (see --help)");
     return kWrongUsage;
   }
   const absl::Status status = action();

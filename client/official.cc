@@ -17,9 +17,9 @@ constexpr size_t kAttachmentPieceBytes = size_t{256} << 10;
 
 absl::Status NotNow(const poll::State& state, std::string_view step, std::string_view needed) {
   const std::string reason = state.reason().empty() ? "" : Cat(" (", state.reason(), ")");
-  return base::Failure(absl::StatusCode::kFailedPrecondition,
-                       Cat("'", step, "' needs ", needed, "; the poll is ",
-                           PhaseName(state.phase()), reason));
+  return base::Failure(
+      absl::StatusCode::kFailedPrecondition,
+      Cat("'", step, "' needs ", needed, "; the poll is ", PhaseName(state.phase()), reason));
 }
 
 absl::Status Demand(bool holds, const poll::State& state, std::string_view step,
@@ -57,8 +57,7 @@ struct Judge {
   }
   absl::Status operator()(const poll::Extended& p) const {
     URNA_RETURN_IF_ERROR(DemandReason(p.reason));
-    URNA_RETURN_IF_ERROR(
-        Demand(IsVoting(state.phase()), state, step, "an open or paused poll"));
+    URNA_RETURN_IF_ERROR(Demand(IsVoting(state.phase()), state, step, "an open or paused poll"));
     const uint64_t latest = state.definition()->latest_end;
     if (p.end > state.end() && p.end <= latest) return absl::OkStatus();
     return base::Failure(absl::StatusCode::kInvalidArgument,
@@ -73,8 +72,9 @@ struct Judge {
                                 "a poll whose time is over and that nobody closed before"));
     for (uint32_t i = 0; i < state.definition()->issuers.size(); ++i) {
       if (!state.LastCountDone(i)) {
-        return NotNow(state, step, Cat("the last count of issuer ", i, " (",
-                                       state.definition()->issuers[i].name, ")"));
+        return NotNow(
+            state, step,
+            Cat("the last count of issuer ", i, " (", state.definition()->issuers[i].name, ")"));
       }
     }
     return absl::OkStatus();
@@ -100,8 +100,7 @@ struct Judge {
   }
   /// Records that no official signs.
   template <typename T>
-    requires(!requires(T p) { p.approvals; })
-  absl::Status operator()(const T&) const {
+  requires(!requires(T p) { p.approvals; }) absl::Status operator()(const T&) const {
     return base::Failure(absl::StatusCode::kInvalidArgument,
                          Cat("'", step, "' is no step of officials"));
   }
@@ -130,8 +129,7 @@ absl::StatusOr<uint32_t> OfficialNumber(const poll::Definition& definition,
 }
 
 absl::Status MayTake(const poll::State& state, const poll::Payload& step) {
-  return std::visit(
-      Judge{state, poll::KindName(static_cast<uint8_t>(poll::KindOf(step)))}, step);
+  return std::visit(Judge{state, poll::KindName(static_cast<uint8_t>(poll::KindOf(step)))}, step);
 }
 
 absl::StatusOr<v1::ApproveResponse> Approve(Connection& connection, const poll::State& state,

@@ -60,26 +60,28 @@ absl::Status ReadRecords(Connection& connection, const Hash32& poll, uint64_t fi
     grpc::ClientContext context;
     SetDeadline(context);
     const auto stream = connection.reading().Entries(&context, request);
+    // What was received is judged; how a stream ends that nobody wants any more is not.
+    const auto stop = [&](const absl::Status& verdict) {
+      context.TryCancel();
+      stream->Finish();
+      return verdict;
+    };
     v1::EntriesResponse response;
     while (stream->Read(&response)) {
       for (const std::string& record : response.records()) {
         if (first == until) {
-          context.TryCancel();
-          return Reject("ledger.incomplete",
-                        Cat("the server sent more than the records up to ", until - 1));
+          return stop(Reject("ledger.incomplete",
+                             Cat("the server sent more than the records up to ", until - 1)));
         }
         const absl::StatusOr<bool> more = take(record);
-        if (!more.ok() || !*more) {
-          context.TryCancel();
-          return more.status();
-        }
+        if (!more.ok() || !*more) return stop(more.status());
         ++first;
       }
     }
     URNA_RETURN_IF_ERROR(FromGrpc(stream->Finish(), context));
     if (first != until) {
-      return Reject("ledger.incomplete", Cat("the server did not send record ", first,
-                                             ", which its checkpoint covers"));
+      return Reject("ledger.incomplete",
+                    Cat("the server did not send record ", first, ", which its checkpoint covers"));
     }
   }
   return absl::OkStatus();
@@ -91,14 +93,15 @@ class Replayer {
   Replayer(const Hash32& poll, poll::State::ReadRecord read_record,
            poll::Replay::ParallelFor parallel_for)
       : poll_(poll),
-        replay_(poll::Replay::Trust::kNothing, std::move(read_record),
-                [this](uint64_t index, uint8_t kind, const absl::Status& fault) {
-                  if (fault_.ok()) {
-                    fault_ = base::Annotate(
-                        fault, Cat("record ", index, " (", poll::KindName(kind), ")"));
-                  }
-                },
-                std::move(parallel_for)) {}
+        replay_(
+            poll::Replay::Trust::kNothing, std::move(read_record),
+            [this](uint64_t index, uint8_t kind, const absl::Status& fault) {
+              if (fault_.ok()) {
+                fault_ =
+                    base::Annotate(fault, Cat("record ", index, " (", poll::KindName(kind), ")"));
+              }
+            },
+            std::move(parallel_for)) {}
   Replayer(const Replayer&) = delete;  // the callback above points here
   Replayer& operator=(const Replayer&) = delete;
 
@@ -193,7 +196,8 @@ class Intake {
 };
 
 absl::Status SystemError(std::string_view what, const std::string& path) {
-  return base::Failure(absl::StatusCode::kUnavailable, Cat(path, ": ", what, ": ", strerror(errno)));
+  return base::Failure(absl::StatusCode::kUnavailable,
+                       Cat(path, ": ", what, ": ", strerror(errno)));
 }
 
 /// Puts the finished export `temporary` in the place of `folder`; what was there is then under
@@ -201,8 +205,8 @@ absl::Status SystemError(std::string_view what, const std::string& path) {
 absl::Status Exchange(const std::string& temporary, const std::string& folder, bool replace) {
   const unsigned flags = replace ? RENAME_EXCHANGE : 0;
   if (renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, folder.c_str(), flags) != 0) {
-    return SystemError(
-        "cannot put the new export here (fetch into a new folder if this goes on)", folder);
+    return SystemError("cannot put the new export here (fetch into a new folder if this goes on)",
+                       folder);
   }
   const std::string parent = Cat(folder, "/..");
   const int fd = open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -217,8 +221,8 @@ absl::StatusOr<Hash32> ParsePollId(std::string_view text) {
   Hash32 poll;
   if (text.size() != 64) {
     return base::Failure(absl::StatusCode::kInvalidArgument,
-                         Cat("a poll id has 64 hexadecimal digits, \"",
-                             text.substr(0, 80), "\" has ", text.size(), " characters"));
+                         Cat("a poll id has 64 hexadecimal digits, \"", text.substr(0, 80),
+                             "\" has ", text.size(), " characters"));
   }
   if (!base::Unhex(text, poll)) {
     const size_t at = text.find_first_not_of("0123456789abcdefABCDEF");
@@ -243,9 +247,8 @@ absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchStart(
   };
   URNA_RETURN_IF_ERROR(ReadRecords(connection, poll, 0, claimed.size, take));
   if (replayer.state().definition() == nullptr) return NoDefinition();
-  URNA_ASSIGN_OR_RETURN(
-      ledger::Checkpoint checkpoint,
-      ledger::OpenCheckpoint(note, replayer.state().definition()->ballot_box));
+  URNA_ASSIGN_OR_RETURN(ledger::Checkpoint checkpoint,
+                        ledger::OpenCheckpoint(note, replayer.state().definition()->ballot_box));
   if (replayer.state().size() == checkpoint.size && replayer.state().root() != checkpoint.root) {
     return RootDiffers(checkpoint, replayer.state().root());
   }
@@ -302,8 +305,7 @@ absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchAll(Connection& connect
     records.clear();
     progress("checked", replayer.state().size(), checkpoint.size);
   }
-  if (replayer.state().size() != checkpoint.size ||
-      replayer.state().root() != checkpoint.root) {
+  if (replayer.state().size() != checkpoint.size || replayer.state().root() != checkpoint.root) {
     return base::Annotate(RootDiffers(checkpoint, replayer.state().root()), path);
   }
   return std::unique_ptr<PollView>(
@@ -318,8 +320,8 @@ absl::StatusOr<ledger::Checkpoint> FetchLedger(Connection& connection, const Has
   std::string folder = folder_name;
   while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
   std::error_code error;
-  const bool present = std::filesystem::exists(folder, error) &&
-                       !std::filesystem::is_empty(folder, error);
+  const bool present =
+      std::filesystem::exists(folder, error) && !std::filesystem::is_empty(folder, error);
   if (error) {
     return base::Failure(absl::StatusCode::kUnavailable, Cat(folder, ": ", error.message()));
   }
@@ -356,28 +358,28 @@ absl::StatusOr<ledger::Checkpoint> FetchLedger(Connection& connection, const Has
     URNA_RETURN_IF_ERROR(intake.Open(note).status());
     return Reject("ledger.forked",
                   Cat("the server shows a ledger that does not continue the one in ", folder,
-                      ", which was left as it is: kept ", Describe(older->checkpoint()),
-                      "; shown ", Describe(claimed), "; keep both, they prove that ",
-                      claimed.origin, " signed two histories"));
+                      ", which was left as it is: kept ", Describe(older->checkpoint()), "; shown ",
+                      Describe(claimed), "; keep both, they prove that ", claimed.origin,
+                      " signed two histories"));
   };
   if (older != nullptr && claimed.size < start) {
     const auto opened = intake.Open(note);
     if (!opened.ok()) return opened.status();
     return Reject("ledger.forked",
                   Cat("the server shows a shorter ledger than the one in ", folder,
-                      ", which was left as it is: kept ", Describe(older->checkpoint()),
-                      "; shown ", Describe(claimed)));
+                      ", which was left as it is: kept ", Describe(older->checkpoint()), "; shown ",
+                      Describe(claimed)));
   }
 
-  absl::Status fetched = ReadRecords(
-      connection, poll, start, claimed.size,
-      [&](const std::string& record) -> absl::StatusOr<bool> {
-        URNA_RETURN_IF_ERROR(intake.Take(record));
-        if (writer->size() % kRecordsPerCall == 0 || writer->size() == claimed.size) {
-          progress("fetched", writer->size(), claimed.size);
-        }
-        return true;
-      });
+  absl::Status fetched =
+      ReadRecords(connection, poll, start, claimed.size,
+                  [&](const std::string& record) -> absl::StatusOr<bool> {
+                    URNA_RETURN_IF_ERROR(intake.Take(record));
+                    if (writer->size() % kRecordsPerCall == 0 || writer->size() == claimed.size) {
+                      progress("fetched", writer->size(), claimed.size);
+                    }
+                    return true;
+                  });
   if (!fetched.ok()) {
     // The first new record does not follow the last old one.
     const bool at_seam = older != nullptr && writer->size() == start &&

@@ -70,8 +70,7 @@ class PollView {
 /// Reject("ledger.incomplete"), those of OpenCheckpoint and of ExportReader; FailedPrecondition if
 /// the folder holds something else; network and file failures.
 absl::StatusOr<ledger::Checkpoint> FetchLedger(Connection& connection, const Hash32& poll,
-                                               const std::string& folder,
-                                               const Progress& progress);
+                                               const std::string& folder, const Progress& progress);
 
 /// ParallelFor of poll::Replay on `threads` threads (0 = all cores).
 std::function<void(size_t, const std::function<void(size_t)>&)> OnThreads(unsigned threads);

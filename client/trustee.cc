@@ -48,9 +48,9 @@ absl::StatusOr<bool> IsRecorded(const std::optional<T>& recorded, const std::str
   if (poll::EncodePayload(*recorded) == kept) return true;
   return base::Failure(
       absl::StatusCode::kDataLoss,
-      Cat("the ledger carries a '",
-          poll::KindName(static_cast<uint8_t>(poll::KindOf(*recorded))), "' of trustee ",
-          recorded->trustee, " that this state file did not make: another copy of the key was ",
+      Cat("the ledger carries a '", poll::KindName(static_cast<uint8_t>(poll::KindOf(*recorded))),
+          "' of trustee ", recorded->trustee,
+          " that this state file did not make: another copy of the key was ",
           "used, or the state file is not the newest"));
 }
 
@@ -147,10 +147,10 @@ absl::StatusOr<TrusteeSecrets> ReadTrusteeState(const std::string& path,
   auto secrets = TrusteeSecrets::Decode(file.secret);
   if (!secrets.ok()) return base::Annotate(secrets.status(), path);
   if (secrets->poll != poll || secrets->trustee != trustee) {
-    return base::Failure(absl::StatusCode::kInvalidArgument,
-                         Cat(path, ": is the state of trustee ", secrets->trustee, " of poll ",
-                             base::Hex(secrets->poll), ", not of trustee ", trustee, " of poll ",
-                             base::Hex(poll)));
+    return base::Failure(
+        absl::StatusCode::kInvalidArgument,
+        Cat(path, ": is the state of trustee ", secrets->trustee, " of poll ",
+            base::Hex(secrets->poll), ", not of trustee ", trustee, " of poll ", base::Hex(poll)));
   }
   return secrets;
 }
@@ -182,8 +182,7 @@ absl::StatusOr<TrusteeSecrets> Join(const poll::State& state, uint32_t trustee,
   secrets.poll = state.poll();
   secrets.trustee = static_cast<uint8_t>(trustee);
   crypto::SealKey seal_key = crypto::SealKey::New();
-  const crypto::Dealer dealer =
-      crypto::Dealer::New(definition.keys(), definition.trustees_needed);
+  const crypto::Dealer dealer = crypto::Dealer::New(definition.keys(), definition.trustees_needed);
   const crypto::Deal deal = dealer.MakeDeal(state.poll(), trustee);
   secrets.polynomials = dealer.Serialize();
   secrets.U = deal.U;
@@ -212,10 +211,9 @@ absl::StatusOr<Submission> PrepareDeal(const poll::State& state, const crypto::E
     URNA_ASSIGN_OR_RETURN(const Submission joined, PrepareJoin(state, *secrets));
     if (!joined.recorded) return NotNow("this trustee has not joined");
     const poll::Definition& definition = *state.definition();
-    URNA_ASSIGN_OR_RETURN(
-        const crypto::Dealer dealer,
-        crypto::Dealer::Deserialize(definition.keys(), definition.trustees_needed,
-                                    secrets->polynomials));
+    URNA_ASSIGN_OR_RETURN(const crypto::Dealer dealer,
+                          crypto::Dealer::Deserialize(definition.keys(), definition.trustees_needed,
+                                                      secrets->polynomials));
     poll::Dealt dealt;
     dealt.trustee = secrets->trustee;
     dealt.deal = dealer.MakeDeal(state.poll(), trustee);
@@ -250,8 +248,7 @@ absl::StatusOr<Submission> PrepareConfirm(const poll::State& state, const crypto
   const crypto::SealKey seal_key = SealKeyOf(*secrets);
   std::vector<std::vector<crypto::SecretScalar>> received;
   for (const auto& dealt : state.dealt()) {
-    auto shares =
-        crypto::OpenShares(seal_key, trustee, dealt->deal, dealt->sealed[trustee - 1]);
+    auto shares = crypto::OpenShares(seal_key, trustee, dealt->deal, dealt->sealed[trustee - 1]);
     if (!shares.ok()) {
       poll::Complained complaint;
       complaint.trustee = secrets->trustee;
@@ -311,8 +308,8 @@ absl::StatusOr<Submission> PrepareDecryption(const poll::State& state,
                                               .trustee = trustee,
                                               .R = input.R,
                                               .P = input.P};
-  const auto share = crypto::MakeDecryptionShare(
-      statement, std::span(secrets->shares).first(input.P.size()));
+  const auto share =
+      crypto::MakeDecryptionShare(statement, std::span(secrets->shares).first(input.P.size()));
   const absl::Status valid = crypto::VerifyDecryptionShare(statement, share);
   if (!valid.ok()) {
     return base::Annotate(valid, Cat("contest ", id, ": the kept shares are not this ledger's"));

@@ -45,6 +45,17 @@ std::string Bytes(const Hash32& hash) { return std::string(base::View(hash)); }
 
 }  // namespace
 
+urna::testing::ElectionOptions Small(uint32_t voters, uint32_t styles, uint32_t trustees,
+                                     uint32_t trustees_needed, uint32_t issuers) {
+  urna::testing::ElectionOptions options;
+  options.voters = voters;
+  options.styles = styles;
+  options.trustees = trustees;
+  options.trustees_needed = trustees_needed;
+  options.issuers = issuers;
+  return options;
+}
+
 std::ostream& operator<<(std::ostream& out, const Outcome& outcome) {
   return out << "code " << outcome.code << " [" << outcome.reject << "] " << outcome.message;
 }
@@ -284,17 +295,16 @@ void TestServer::Define() {
   Sync();
 }
 
-std::string TestServer::RollBytes() const {
+std::string TestServer::RollBytes() {
   std::vector<poll::RollEntry> entries;
-  auto& all = const_cast<urna::testing::TestElection&>(election);
   for (size_t i = 0; i < election.voter_count(); ++i) {
-    entries.push_back({all.voter(i).credential.V, all.voter(i).style});
+    entries.push_back({election.voter(i).credential.V, election.voter(i).style});
   }
   std::ranges::sort(entries, {}, [](const poll::RollEntry& e) { return e.credential.view(); });
   return poll::EncodeRollEntries(entries);
 }
 
-Payload TestServer::RollPayload() const {
+Payload TestServer::RollPayload() {
   const auto entries = Must(poll::DecodeRollEntries(RollBytes()), "roll");
   poll::RollSealed sealed;
   sealed.count = entries.size();
@@ -442,9 +452,8 @@ void TestServer::Certify() {
 
 // --- Residents -------------------------------------------------------------------------------
 
-const crypto::TokenInfo& TestServer::InfoOf(size_t voter, uint32_t issuer) const {
-  auto& all = const_cast<urna::testing::TestElection&>(election);
-  return context().styles[all.voter(voter).style].issuers[issuer];
+const crypto::TokenInfo& TestServer::InfoOf(size_t voter, uint32_t issuer) {
+  return context().styles[election.voter(voter).style].issuers[issuer];
 }
 
 crypto::CredentialSignature TestServer::Sign(size_t voter,

@@ -30,6 +30,10 @@ class FakeClock final : public Clock {
   std::atomic<uint64_t> now_{0};
 };
 
+/// A poll that is quick to run.
+urna::testing::ElectionOptions Small(uint32_t voters, uint32_t styles = 1, uint32_t trustees = 1,
+                                     uint32_t trustees_needed = 1, uint32_t issuers = 1);
+
 /// How a call ended.
 struct Outcome {
   grpc::StatusCode code = grpc::StatusCode::OK;
@@ -117,8 +121,8 @@ class TestServer {
   /// Approvals by as many officials as needed; must be recorded.
   void Record(const poll::Payload& payload, const std::string& attachment = "");
   poll::Payload DefinedPayload() const;
-  std::string RollBytes() const;
-  poll::Payload RollPayload() const;
+  std::string RollBytes();
+  poll::Payload RollPayload();
 
   // --- Trustees ---
   Outcome Submit(poll::RecordKind kind, const std::string& payload);
@@ -141,7 +145,7 @@ class TestServer {
     crypto::TokenOffer offer;
     std::unique_ptr<crypto::TokenRequest> request;
   };
-  const crypto::TokenInfo& InfoOf(size_t voter, uint32_t issuer = 0) const;
+  const crypto::TokenInfo& InfoOf(size_t voter, uint32_t issuer = 0);
   Outcome Begin(size_t voter, Issuance* issuance, uint32_t issuer = 0);
   /// The request for this issuance's token, signed.
   v1::AnswerRequest AnswerRequestFor(size_t voter, const Issuance& issuance, uint32_t issuer = 0);

@@ -1,0 +1,277 @@
+#include <gtest/gtest.h>
+
+#include "tests/server/harness.h"
+
+namespace urna::server::testing {
+namespace {
+
+using poll::RecordKind;
+
+const urna::testing::ElectionOptions kSmall = Small(4);
+
+void ExpectRefused(const Outcome& outcome, const std::string& reject, grpc::StatusCode code) {
+  EXPECT_EQ(outcome.reject, reject) << outcome;
+  EXPECT_EQ(outcome.code, code) << outcome;
+}
+
+std::string Replaced(std::string text, const std::string& what, const std::string& with) {
+  const size_t at = text.find(what);
+  EXPECT_NE(at, std::string::npos) << what;
+  return text.replace(at, what.size(), with);
+}
+
+poll::Payload DefinedOf(const std::string& json) {
+  poll::Defined defined;
+  defined.length = static_cast<uint32_t>(json.size());
+  defined.sha256 = crypto::HashSha256(json);
+  return defined;
+}
+
+TEST(Officials, NothingIsRecordedBeforeEnoughApproved) {
+  TestServer s(kSmall);
+  s.Start();
+  v1::ApproveResponse response;
+  ASSERT_TRUE(s.Approve(s.DefinedPayload(), 0, s.election.definition_json(), &response).ok());
+  EXPECT_FALSE(response.recorded());
+  EXPECT_EQ(response.approvals(), 1u);
+  EXPECT_EQ(response.needed(), 2u);
+  // The same official twice is one approval.
+  ASSERT_TRUE(s.Approve(s.DefinedPayload(), 0, "", &response).ok());
+  EXPECT_FALSE(response.recorded());
+  EXPECT_EQ(response.approvals(), 1u);
+  v1::ListPollsResponse polls;
+  TestServer::Run([&](auto* context) { return s.reading->ListPolls(context, {}, &polls); });
+  EXPECT_EQ(polls.polls_size(), 0);
+
+  v1::PendingResponse pending;
+  TestServer::Run([&](auto* context) { return s.officials->Pending(context, {}, &pending); });
+  ASSERT_EQ(pending.steps_size(), 1);
+  EXPECT_EQ(pending.steps(0).officials_size(), 1);
+  // Another official reads what is to be approved, without having it already.
+  v1::AttachmentRequest wanted;
+  wanted.set_kind(pending.steps(0).kind());
+  wanted.set_body(pending.steps(0).body());
+  grpc::ClientContext context;
+  TestServer::SetDeadline(context);
+  const auto stream = s.officials->Attachment(&context, wanted);
+  std::string text;
+  v1::AttachmentChunk chunk;
+  while (stream->Read(&chunk)) text += chunk.bytes();
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(text, s.election.definition_json());
+
+  ASSERT_TRUE(s.Approve(s.DefinedPayload(), 1, "", &response).ok());
+  EXPECT_TRUE(response.recorded());
+}
+
+TEST(Officials, RefusesStrangersAndForgedSignatures) {
+  TestServer s(kSmall);
+  s.Start();
+  const poll::Payload defined = s.DefinedPayload();
+  const std::string json = s.election.definition_json();
+  v1::Step step = s.MakeStep(defined, 0);
+  const crypto::Ed25519Key stranger = crypto::Ed25519Key::New();
+  step.set_official(std::string(base::View(stranger.public_key())));
+  ExpectRefused(s.Send(step, json), "official.unknown", grpc::StatusCode::PERMISSION_DENIED);
+
+  step = s.MakeStep(defined, 0);
+  (*step.mutable_signature())[5] ^= 1;
+  ExpectRefused(s.Send(step, json), "approval.signature-invalid",
+                grpc::StatusCode::PERMISSION_DENIED);
+  step.clear_signature();
+  ExpectRefused(s.Send(step, json), "request.malformed", grpc::StatusCode::INVALID_ARGUMENT);
+  // Another role's key is nobody's here.
+  step = s.MakeStep(defined, 0);
+  step.set_official(std::string(base::View(s.election.trustee(0).public_key())));
+  ExpectRefused(s.Send(step, json), "official.unknown", grpc::StatusCode::PERMISSION_DENIED);
+  // One official's signature under another's name.
+  step = s.MakeStep(defined, 0);
+  step.set_official(std::string(base::View(s.election.official(1).public_key())));
+  ExpectRefused(s.Send(step, json), "approval.signature-invalid",
+                grpc::StatusCode::PERMISSION_DENIED);
+}
+
+TEST(Officials, RefusesDefinitionsThatAreNotForThisServer) {
+  TestServer s(kSmall);
+  TestServer other(kSmall);  // other keys, all of them
+  s.Start();
+  const std::string json = s.election.definition_json();
+  const auto hex = [](const crypto::Ed25519Key& key) { return base::Hex(key.public_key()); };
+  const auto define = [&](const std::string& text) { return s.Approve(DefinedOf(text), 0, text); };
+  ExpectRefused(define(Replaced(json, hex(s.election.ballot_box()), hex(other.election.ballot_box()))),
+                "definition.ballot-box-unknown", grpc::StatusCode::INVALID_ARGUMENT);
+  ExpectRefused(define(Replaced(json, hex(s.election.issuer(0)), hex(other.election.issuer(0)))),
+                "definition.issuer-unknown", grpc::StatusCode::INVALID_ARGUMENT);
+  ExpectRefused(
+      define(Replaced(json, hex(s.election.official(2)), hex(other.election.official(2)))),
+      "definition.official-not-allowed", grpc::StatusCode::INVALID_ARGUMENT);
+  ExpectRefused(define(Replaced(json, "urna-definition/1", "urna-definition/9")),
+                "definition.invalid", grpc::StatusCode::INVALID_ARGUMENT);
+  ExpectRefused(s.Approve(s.DefinedPayload(), 0, json + " "), "definition.hash",
+                grpc::StatusCode::INVALID_ARGUMENT);
+  ExpectRefused(s.Approve(s.DefinedPayload(), 0), "step.attachment-missing",
+                grpc::StatusCode::INVALID_ARGUMENT);
+  s.clock.Set(s.end());
+  ExpectRefused(define(json), "definition.over", grpc::StatusCode::FAILED_PRECONDITION);
+  // What was refused waits for nobody.
+  v1::PendingResponse pending;
+  TestServer::Run([&](auto* context) { return s.officials->Pending(context, {}, &pending); });
+  EXPECT_EQ(pending.steps_size(), 0);
+}
+
+TEST(Officials, RefusesASecondPollOfOneOrigin) {
+  TestServer s(kSmall);
+  s.Start();
+  s.Define();
+  const std::string again = Replaced(s.election.definition_json(), "test-roll", "other-roll");
+  ASSERT_TRUE(s.Approve(DefinedOf(again), 0, again).ok());
+  ExpectRefused(s.Approve(DefinedOf(again), 1), "definition.origin-used",
+                grpc::StatusCode::INVALID_ARGUMENT);
+  const std::string third = Replaced(again, "urna.example/test", "urna.example/third");
+  ASSERT_TRUE(s.Approve(DefinedOf(third), 0, third).ok());
+  EXPECT_TRUE(s.Approve(DefinedOf(third), 1).ok());
+}
+
+TEST(Officials, KeepsNoMorePollsThanItsSettingAllows) {
+  TestServer s(kSmall);
+  s.settings.max_polls = 1;
+  s.Start();
+  s.Define();
+  const std::string more =
+      Replaced(s.election.definition_json(), "urna.example/test", "urna.example/more");
+  ASSERT_TRUE(s.Approve(DefinedOf(more), 0, more).ok());
+  EXPECT_EQ(s.Approve(DefinedOf(more), 1).code, grpc::StatusCode::RESOURCE_EXHAUSTED);
+  // A cancelled poll makes room.
+  s.Record(poll::Cancelled{.reason = "not needed", .approvals = {}});
+  EXPECT_TRUE(s.Approve(DefinedOf(more), 1).ok());
+}
+
+TEST(Officials, RefusesAStepOutOfItsOrder) {
+  TestServer s(kSmall);
+  s.Start();
+  s.Define();
+  ExpectRefused(s.Approve(poll::Opened{}, 0), "record.out-of-order",
+                grpc::StatusCode::FAILED_PRECONDITION);
+  ExpectRefused(s.Approve(poll::Closed{}, 0), "record.out-of-order",
+                grpc::StatusCode::FAILED_PRECONDITION);
+  ExpectRefused(s.Approve(poll::Opened{}, 0, "an attachment"), "step.attachment-unexpected",
+                grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST(Officials, RefusesRecordsThatAreNotSteps) {
+  TestServer s(kSmall);
+  s.RunUntilOpen();
+  poll::Ended ended;
+  ended.end = s.end();
+  ExpectRefused(s.Approve(ended, 0), "step.kind", grpc::StatusCode::INVALID_ARGUMENT);
+  v1::Step step = s.MakeStep(poll::Closed{}, 0);
+  step.set_kind(99);
+  ExpectRefused(s.Send(step, ""), "record.kind-unknown", grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST(Officials, RefusesARollThatIsNotTheApprovedOne) {
+  TestServer s(kSmall);
+  s.Start();
+  s.Define();
+  std::string roll = s.RollBytes();
+  roll.resize(roll.size() - poll::kRollEntryBytes);
+  ExpectRefused(s.Approve(s.RollPayload(), 0, roll), "roll.hash",
+                grpc::StatusCode::INVALID_ARGUMENT);
+  s.SealRoll();
+  s.WaitForPhase("waiting for the trustees to join");
+}
+
+TEST(Officials, ARollTakesEffectAsAWholeOrNotAtAll) {
+  TestServer s(kSmall);
+  s.Start();
+  s.Define();
+  const uint64_t size = s.Status().size();
+  // Valid in itself, but one approval only: no part of it may be on the ledger.
+  ASSERT_TRUE(s.Approve(s.RollPayload(), 0, s.RollBytes()).ok());
+  EXPECT_EQ(s.Status().size(), size);
+  ASSERT_TRUE(s.Approve(s.RollPayload(), 1).ok());
+  EXPECT_GE(s.Status().size(), size + 2);
+}
+
+TEST(Officials, ApprovalsCannotBeReplayed) {
+  TestServer s(kSmall);
+  s.RunUntilOpen();
+  const poll::Payload paused = poll::Paused{.reason = "a fault", .approvals = {}};
+  const v1::Step first = s.MakeStep(paused, 0);
+  const v1::Step second = s.MakeStep(paused, 1);
+  s.Record(paused);
+  s.Record(poll::Resumed{});
+  // An eavesdropper pauses the poll once more with what the officials had signed.
+  ExpectRefused(s.Send(first, ""), "approval.signature-invalid",
+                grpc::StatusCode::PERMISSION_DENIED);
+  ExpectRefused(s.Send(second, ""), "approval.signature-invalid",
+                grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(s.Status().phase(), "open");
+}
+
+TEST(Officials, ApprovalsOfALedgerThatMovedOnAreDropped) {
+  TestServer s(Small(4, 1, 2));
+  s.Start();
+  s.Define();
+  s.SealRoll();
+  s.WaitForPhase("waiting for the trustees to join");
+  s.Sync();
+  const poll::Payload cancelled = poll::Cancelled{.reason = "a mistake", .approvals = {}};
+  ASSERT_TRUE(s.Approve(cancelled, 0).ok());
+  v1::PendingRequest request;
+  request.set_poll(std::string(base::View(s.poll())));
+  v1::PendingResponse pending;
+  TestServer::Run([&](auto* context) { return s.officials->Pending(context, request, &pending); });
+  ASSERT_EQ(pending.steps_size(), 1);
+  EXPECT_FALSE(pending.steps(0).stale());
+
+  s.KeyCeremony();  // the ledger grows
+  TestServer::Run([&](auto* context) { return s.officials->Pending(context, request, &pending); });
+  ASSERT_EQ(pending.steps_size(), 1);
+  EXPECT_TRUE(pending.steps(0).stale());
+  EXPECT_EQ(pending.steps(0).officials_size(), 0);
+  // The second official signs for the ledger as it is; the first one's consent was for another.
+  v1::ApproveResponse response;
+  ASSERT_TRUE(s.Approve(cancelled, 1, "", &response).ok());
+  EXPECT_FALSE(response.recorded());
+  EXPECT_EQ(response.approvals(), 1u);
+  ASSERT_TRUE(s.Approve(cancelled, 0, "", &response).ok());
+  EXPECT_TRUE(response.recorded());
+}
+
+TEST(Officials, AFalseResultIsRefusedAtTheFirstApproval) {
+  TestServer s(kSmall);
+  s.RunUntilOpen();
+  for (size_t voter = 0; voter < 3; ++voter) {
+    ASSERT_TRUE(s.Cast(s.MakeBallot(voter, 0)).ok());
+  }
+  s.clock.Set(s.end());
+  s.Close();
+  ExpectRefused(s.Approve(poll::Certified{"too early", {}}, 0), "tally.incomplete",
+                grpc::StatusCode::FAILED_PRECONDITION);
+  s.DecryptAll();
+  poll::Result result = *s.state().ComputeResult();
+  result.contests[0].online[0] = 2;
+  result.contests[0].online[1] = 1;
+  ExpectRefused(s.Approve(poll::Certified{poll::EncodeCertificate(result), {}}, 0),
+                "certificate.differs", grpc::StatusCode::INVALID_ARGUMENT);
+  s.Certify();
+}
+
+TEST(Officials, AnOfficialsOwnOldProposalsGiveWay) {
+  TestServer s(kSmall);
+  s.RunUntilOpen();
+  for (int i = 0; i < 20; ++i) {
+    const std::string reason = "reason " + std::to_string(i);
+    ASSERT_TRUE(s.Approve(poll::Paused{.reason = reason, .approvals = {}}, 0).ok());
+  }
+  ASSERT_TRUE(s.Approve(poll::Paused{.reason = "of the other", .approvals = {}}, 1).ok());
+  v1::PendingRequest request;
+  request.set_poll(std::string(base::View(s.poll())));
+  v1::PendingResponse pending;
+  TestServer::Run([&](auto* context) { return s.officials->Pending(context, request, &pending); });
+  EXPECT_EQ(pending.steps_size(), 9);
+}
+
+}  // namespace
+}  // namespace urna::server::testing

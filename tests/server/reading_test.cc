@@ -1,0 +1,172 @@
+#include <grpcpp/generic/generic_stub.h>
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "ledger/checkpoint.h"
+#include "tests/server/harness.h"
+
+namespace urna::server::testing {
+namespace {
+
+const urna::testing::ElectionOptions kSmall = Small(4);
+
+uint64_t CheckpointSize(TestServer& s) {
+  v1::CheckpointRequest request;
+  request.set_poll(std::string(base::View(s.poll())));
+  v1::CheckpointResponse response;
+  EXPECT_TRUE(TestServer::Run([&](auto* context) {
+                return s.reading->Checkpoint(context, request, &response);
+              }).ok());
+  const auto checkpoint =
+      ledger::OpenCheckpoint(response.note(), s.election.checkpoint_key());
+  EXPECT_TRUE(checkpoint.ok()) << checkpoint.status();
+  return checkpoint->size;
+}
+
+uint32_t LastRevision(TestServer& s, size_t voter) {
+  v1::LastRevisionRequest request;
+  request.set_poll(std::string(base::View(s.poll())));
+  request.set_ballot_key(std::string(s.election.voter(voter).ballot_key.BK.view()));
+  v1::LastRevisionResponse response;
+  EXPECT_TRUE(TestServer::Run([&](auto* context) {
+                return s.reading->LastRevision(context, request, &response);
+              }).ok());
+  return response.revision();
+}
+
+grpc::StatusCode EntriesCode(TestServer& s, uint64_t first, uint64_t last) {
+  v1::EntriesRequest request;
+  request.set_poll(std::string(base::View(s.poll())));
+  request.set_first(first);
+  request.set_last(last);
+  grpc::ClientContext context;
+  TestServer::SetDeadline(context);
+  const auto stream = s.reading->Entries(&context, request);
+  v1::EntriesResponse chunk;
+  while (stream->Read(&chunk)) {
+  }
+  return stream->Finish().error_code();
+}
+
+TEST(Reading, ShowsNoBallotBeforeItsPublication) {
+  TestServer s(kSmall);
+  s.RunUntilOpen();
+  const uint64_t opened = s.Status().size();
+  EXPECT_EQ(opened, s.state().size());
+  ASSERT_TRUE(s.Cast(s.MakeBallot(0, 0)).ok());
+  const auto expect_unseen = [&] {
+    EXPECT_EQ(s.Status().size(), opened);
+    EXPECT_EQ(CheckpointSize(s), opened);
+    EXPECT_EQ(LastRevision(s, 0), 0u);
+    EXPECT_EQ(EntriesCode(s, 0, opened), grpc::StatusCode::OK);
+    EXPECT_EQ(EntriesCode(s, 0, opened + 1), grpc::StatusCode::OUT_OF_RANGE);
+  };
+  expect_unseen();
+  s.clock.Set(s.start() + 3599);
+  expect_unseen();
+  // Neither a restart nor a pause is a publication.
+  s.Restart();
+  expect_unseen();
+  s.Record(poll::Paused{.reason = "a fault", .approvals = {}});
+  expect_unseen();
+  s.Record(poll::Resumed{});
+
+  s.clock.Set(s.start() + 3600);
+  Await([&] { return s.Status().size() > opened; }, "the publication");
+  EXPECT_EQ(LastRevision(s, 0), 1u);
+  const uint64_t published = s.Status().size();
+  EXPECT_EQ(CheckpointSize(s), published);
+  // The next revision stays unseen as well, also over a restart in the same hour.
+  ASSERT_TRUE(s.Cast(s.MakeBallot(0, 1)).ok());
+  EXPECT_EQ(LastRevision(s, 0), 1u);
+  s.Restart();
+  EXPECT_EQ(s.Status().size(), published);
+  EXPECT_EQ(LastRevision(s, 0), 1u);
+  ASSERT_TRUE(s.Cast(s.MakeBallot(0, 0)).ok());
+  EXPECT_EQ(LastRevision(s, 0), 1u);
+
+  s.clock.Set(s.end());
+  s.WaitForPhase("ended");
+  EXPECT_EQ(LastRevision(s, 0), 3u);
+  EXPECT_EQ(CheckpointSize(s), s.Status().size());
+}
+
+TEST(Reading, TellsWhoItIsAndWhatItServes) {
+  TestServer s(kSmall);
+  s.Start();
+  v1::InfoResponse info;
+  ASSERT_TRUE(
+      TestServer::Run([&](auto* context) { return s.reading->Info(context, {}, &info); }).ok());
+  EXPECT_EQ(info.checkpoint_key(), base::View(s.election.ballot_box().public_key()));
+  ASSERT_EQ(info.issuer_keys_size(), 1);
+  EXPECT_EQ(info.issuer_keys(0), base::View(s.election.issuer(0).public_key()));
+  EXPECT_EQ(info.time(), s.start());
+  s.Define();
+  v1::ListPollsResponse polls;
+  ASSERT_TRUE(TestServer::Run([&](auto* context) {
+                return s.reading->ListPolls(context, {}, &polls);
+              }).ok());
+  ASSERT_EQ(polls.polls_size(), 1);
+  EXPECT_EQ(polls.polls(0).poll(), base::View(s.poll()));
+  EXPECT_EQ(polls.polls(0).title().at("en"), "Test poll");
+  EXPECT_EQ(polls.polls(0).end(), s.end());
+  EXPECT_EQ(s.Status().waiting_for(0), "2 officials to approve the roll");
+}
+
+TEST(Reading, NamesWhatIsMalformed) {
+  TestServer s(kSmall);
+  s.RunUntilOpen();
+  v1::StatusRequest request;
+  request.set_poll("x");
+  v1::StatusResponse response;
+  const Outcome outcome = TestServer::Run(
+      [&](auto* context) { return s.reading->Status(context, request, &response); });
+  EXPECT_EQ(outcome.message, "poll: has 1 bytes, must have 32");
+  EXPECT_EQ(EntriesCode(s, 3, 2), grpc::StatusCode::OUT_OF_RANGE);
+  EXPECT_EQ(EntriesCode(s, 0, ~uint64_t{0}), grpc::StatusCode::OUT_OF_RANGE);
+  EXPECT_EQ(EntriesCode(s, 2, 2), grpc::StatusCode::OK);
+  v1::LastRevisionRequest revision;
+  revision.set_poll(std::string(base::View(s.poll())));
+  revision.set_ballot_key(std::string(32, '\xff'));
+  v1::LastRevisionResponse last;
+  EXPECT_EQ(TestServer::Run([&](auto* context) {
+              return s.reading->LastRevision(context, revision, &last);
+            }).reject,
+            "point.not-canonical");
+}
+
+/// One message to a method that is known by its name only, and the answer's bytes.
+std::pair<grpc::StatusCode, std::string> Call(TestServer& s, const std::string& method,
+                                              const std::string& request) {
+  grpc::GenericStub stub(s.channel());
+  grpc::ClientContext context;
+  TestServer::SetDeadline(context);
+  const grpc::Slice slice(request);
+  grpc::ByteBuffer sent(&slice, 1);
+  grpc::ByteBuffer received;
+  std::promise<grpc::Status> done;
+  stub.UnaryCall(&context, method, grpc::StubOptions(), &sent, &received,
+                 [&done](grpc::Status status) { done.set_value(std::move(status)); });
+  const grpc::Status status = done.get_future().get();
+  grpc::Slice bytes;
+  if (status.ok() && !received.DumpToSingleSlice(&bytes).ok()) return {status.error_code(), "?"};
+  return {status.error_code(), std::string(bytes.begin(), bytes.end())};
+}
+
+TEST(Reading, AnswersHealthChecksAndReflection) {
+  TestServer s(kSmall);
+  s.Start();
+  const auto health = Call(s, "/grpc.health.v1.Health/Check", "");
+  EXPECT_EQ(health.first, grpc::StatusCode::OK);
+  EXPECT_EQ(health.second, "\x08\x01");  // status: SERVING
+  const auto services = Call(
+      s, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "\x3a\x01*");
+  EXPECT_EQ(services.first, grpc::StatusCode::OK);
+  for (const char* name : {"Issuing", "Casting", "Officials", "Trustees", "Reading"}) {
+    EXPECT_NE(services.second.find(std::string("urna.v1.") + name), std::string::npos) << name;
+  }
+}
+
+}  // namespace
+}  // namespace urna::server::testing

@@ -1,0 +1,124 @@
+// What happens when the disk fails, and what a damaged or old data folder does to the start.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <future>
+
+#include "tests/server/harness.h"
+
+namespace urna::server::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+const urna::testing::ElectionOptions kSmall = Small(4);
+
+TEST(Stores, AFailedWriteLeavesTheOutcomeOpenAndEndsTheServer) {
+  std::atomic<bool> broken{false};
+  Gate gate;
+  TestServer s(kSmall);
+  s.before_append = [&] {
+    gate.Pass();
+    return broken ? absl::UnavailableError("No space left on device") : absl::OkStatus();
+  };
+  s.RunUntilOpen();
+  std::vector<std::string> ballots;
+  for (size_t voter = 0; voter < 3; ++voter) ballots.push_back(s.MakeBallot(voter, 0));
+  gate.Close();
+  auto written = std::async(std::launch::async, [&] { return s.Cast(ballots[0]); });
+  gate.AwaitHeld(1);
+  auto waiting = std::async(std::launch::async, [&] { return s.Cast(ballots[1]); });
+  broken = true;
+  gate.Open();
+  for (auto* call : {&written, &waiting}) {
+    const Outcome outcome = call->get();
+    EXPECT_EQ(outcome.code, grpc::StatusCode::UNAVAILABLE) << outcome;
+    EXPECT_EQ(outcome.message, "the outcome is unknown; sending the same again is safe");
+  }
+  Await([&] { return s.fatal_calls() > 0; }, "the exit");
+  EXPECT_NE(s.log().find("No space left on device"), std::string::npos);
+  // Even a disk that recovers is not written to any more.
+  broken = false;
+  EXPECT_EQ(s.Cast(ballots[2]).code, grpc::StatusCode::UNAVAILABLE);
+  s.Restart();
+  for (const std::string& ballot : ballots) {
+    const Outcome outcome = s.Cast(ballot);
+    EXPECT_TRUE(outcome.ok()) << outcome;
+  }
+  s.clock.Set(s.end());
+  s.WaitForPhase("ended");
+  s.Sync();
+  EXPECT_EQ(s.state().ballot_records(), 3u);
+}
+
+TEST(Stores, AnOldCopyOfTheLedgerIsRefusedAtStart) {
+  TestServer s(kSmall);
+  s.RunUntilOpen();
+  s.Stop();
+  const std::string ledger = s.data() + "/ledger";
+  fs::copy(ledger, ledger + ".old", fs::copy_options::recursive);
+  s.Start();
+  ASSERT_TRUE(s.Cast(s.MakeBallot(0, 0)).ok());
+  s.Stop();
+  fs::remove_all(ledger);
+  fs::rename(ledger + ".old", ledger);
+  const absl::Status status = s.TryStart();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+  EXPECT_NE(status.message().find("was signed"), absl::string_view::npos) << status;
+}
+
+TEST(Stores, ALostLedgerIsRefusedAtStart) {
+  TestServer s(kSmall);
+  s.Start();
+  s.Define();
+  s.Stop();
+  fs::remove_all(s.data() + "/ledger");
+  const absl::Status status = s.TryStart();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+}
+
+TEST(Stores, ALogOfTheDatabaseThatWasCutIsRefusedAtStart) {
+  TestServer s(kSmall);
+  s.RunUntilOpen();
+  ASSERT_TRUE(s.Cast(s.MakeBallot(0, 0)).ok());
+  s.Stop();
+  size_t removed = 0;
+  for (const auto& entry : fs::directory_iterator(s.data() + "/ledger")) {
+    // The newest part of a ledger lives in the write-ahead log alone.
+    if (entry.path().extension() == ".log") removed += fs::remove(entry.path()) ? 1 : 0;
+  }
+  ASSERT_GT(removed, 0u);
+  EXPECT_FALSE(s.TryStart().ok());
+}
+
+TEST(Stores, TwoServersCannotShareAFolder) {
+  TestServer s(kSmall);
+  s.Start();
+  FakeClock clock;
+  Environment environment;
+  environment.clock = &clock;
+  environment.log = [](std::string_view) {};
+  const auto second = Server::Start(s.settings, std::move(environment));
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable) << second.status();
+}
+
+TEST(Stores, TwoServersCannotShareAnAddress) {
+  TestServer s(kSmall);
+  s.Start();
+  TestServer other(kSmall);
+  other.settings.listen = s.server().address();
+  EXPECT_EQ(other.TryStart().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(Stores, AFolderThatIsNoServersIsNamed) {
+  TestServer s(kSmall);
+  fs::remove(s.data() + "/checkpoint.key");
+  const absl::Status status = s.TryStart();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_NE(status.message().find("urna-server setup"), absl::string_view::npos) << status;
+}
+
+}  // namespace
+}  // namespace urna::server::testing
