@@ -44,9 +44,12 @@ struct Finding {
 
 std::string Name(Finding::Verdict verdict) {
   switch (verdict) {
-    case Finding::Verdict::kPass: return "PASS";
-    case Finding::Verdict::kFail: return "FAIL";
-    case Finding::Verdict::kSkipped: return "SKIPPED";
+    case Finding::Verdict::kPass:
+      return "PASS";
+    case Finding::Verdict::kFail:
+      return "FAIL";
+    case Finding::Verdict::kSkipped:
+      return "SKIPPED";
   }
   return "";
 }
@@ -108,8 +111,8 @@ absl::StatusOr<std::shared_ptr<const poll::Definition>> ReadDefinition(
   for (uint64_t i = 0; i < size && replay.state().definition() == nullptr; ++i) {
     URNA_ASSIGN_OR_RETURN(const std::string record, reader.ReadEntry(i));
     if (i == 0 && ledger::LeafHash(record) != poll_id) {
-      return base::Reject("ledger.poll-id", Cat("this is the ledger of poll ",
-                                                base::Hex(ledger::LeafHash(record))));
+      return base::Reject("ledger.poll-id",
+                          Cat("this is the ledger of poll ", base::Hex(ledger::LeafHash(record))));
     }
     replay.Append({record});
     URNA_RETURN_IF_ERROR(fault);
@@ -139,8 +142,7 @@ std::optional<std::pair<std::string_view, uint16_t>> KeyOfBallot(const ledger::R
 }
 
 absl::StatusOr<std::string> BallotKeyOf(const GlobalOptions& global, const std::string& path,
-                                        const ledger::ExportReader& reader,
-                                        const Hash32& poll_id) {
+                                        const ledger::ExportReader& reader, const Hash32& poll_id) {
   URNA_ASSIGN_OR_RETURN(const crypto::SecretText passphrase,
                         GetPassphrase(global.passphrase, Cat("passphrase of ", path), false));
   URNA_ASSIGN_OR_RETURN(const Wallet wallet, LoadWallet(path, passphrase));
@@ -153,8 +155,7 @@ absl::StatusOr<std::string> BallotKeyOf(const GlobalOptions& global, const std::
     URNA_ASSIGN_OR_RETURN(const std::string bytes, reader.ReadEntry(i));
     URNA_ASSIGN_OR_RETURN(const ledger::Record record, ledger::DecodeRecord(bytes));
     if (record.kind == static_cast<uint8_t>(poll::RecordKind::kOpened)) {
-      const crypto::BallotKey key =
-          crypto::DeriveBallotKey(wallet.omega, ledger::LeafHash(bytes));
+      const crypto::BallotKey key = crypto::DeriveBallotKey(wallet.omega, ledger::LeafHash(bytes));
       return std::string(key.BK.view());
     }
   }
@@ -184,8 +185,7 @@ absl::Status CheckAgainst(const GlobalOptions& global, const CheckFlags& flags,
   std::optional<Own> own;
   if (!flags.wallet.empty()) {
     own.emplace();
-    URNA_ASSIGN_OR_RETURN(own->ballot_key,
-                          BallotKeyOf(global, flags.wallet, *reader, poll_id));
+    URNA_ASSIGN_OR_RETURN(own->ballot_key, BallotKeyOf(global, flags.wallet, *reader, poll_id));
   }
 
   // Everything is hashed, so that neither tiles nor proofs of the server are needed.
@@ -223,9 +223,10 @@ absl::Status CheckAgainst(const GlobalOptions& global, const CheckFlags& flags,
                   "they are not those that the checkpoint signs");
   }
   if (tree.size() < promised->size) {
-    report.Skip("ballot in the ledger",
-                Cat("this ledger has ", tree.size(), " records and is older than the receipt, "
-                    "which covers ", promised->size, "; try again with a newer one"));
+    report.Skip("ballot in the ledger", Cat("this ledger has ", tree.size(),
+                                            " records and is older than the receipt, "
+                                            "which covers ",
+                                            promised->size, "; try again with a newer one"));
     return report.Print(global.json);
   }
   report.Expect(promised_root == promised->root, "nothing was rewritten",
@@ -238,11 +239,10 @@ absl::Status CheckAgainst(const GlobalOptions& global, const CheckFlags& flags,
     report.Expect(is_own, "ballot of the wallet", "it was cast with this wallet's ballot key",
                   "it was cast with another ballot key than this wallet's");
     if (is_own) {
-      report.Pass("which ballot counts",
-                  own->last_index == receipt.index
-                      ? std::string("this one, the last of this ballot key")
-                      : Cat("a later one, record ", own->last_index, ", revision ",
-                            own->last_revision));
+      report.Pass("which ballot counts", own->last_index == receipt.index
+                                             ? std::string("this one, the last of this ballot key")
+                                             : Cat("a later one, record ", own->last_index,
+                                                   ", revision ", own->last_revision));
     }
   }
   return report.Print(global.json);
@@ -265,8 +265,7 @@ absl::Status RunCheck(const GlobalOptions& global, const CheckFlags& flags) {
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<TemporaryFolder> temporary,
                         TemporaryFolder::Create());
   const std::string folder = Cat(temporary->path(), "/ledger");
-  URNA_RETURN_IF_ERROR(
-      FetchLedger(*connection, poll_id, folder, ShowProgress()).status());
+  URNA_RETURN_IF_ERROR(FetchLedger(*connection, poll_id, folder, ShowProgress()).status());
   return CheckAgainst(global, flags, poll_id, *receipt, folder);
 }
 

@@ -50,17 +50,18 @@ absl::Status RunCodes(const GlobalOptions& global, CodesFlags flags) {
   const std::string& out = flags.options.out;
   if (global.json) {
     PrintJson(Json{{"codes", result.codes},
-                      {"resumed", result.resumed},
-                      {"codes_file", out + "/codes.csv"},
-                      {"roll_file", out + "/roll.csv"},
-                      {"persons_file", out + "/persons.sha256"}});
+                   {"resumed", result.resumed},
+                   {"codes_file", out + "/codes.csv"},
+                   {"roll_file", out + "/roll.csv"},
+                   {"persons_file", out + "/persons.sha256"}});
     return absl::OkStatus();
   }
   std::cout << result.codes << " codes made";
   if (result.resumed != 0) std::cout << ", " << result.resumed << " of them by an earlier run";
   std::cout << ".\n"
             << "  " << out << "/codes.csv       SECRET: print the letters, then destroy it\n"
-            << "  " << out << "/roll.csv        the roll; more can be added with `urna roll enrol`\n"
+            << "  " << out
+            << "/roll.csv        the roll; more can be added with `urna roll enrol`\n"
             << "  " << out << "/persons.sha256  hash of the list of residents; keep the list\n";
   return absl::OkStatus();
 }
@@ -79,9 +80,8 @@ absl::Status RunKey(const GlobalOptions& global, const KeyFlags& flags) {
   URNA_RETURN_IF_ERROR(SaveCredential(flags.out, key.k, key.V, passphrase));
   const std::string enrolment = Enrolment::Make(key, flags.label).ToString();
   if (global.json) {
-    PrintJson(Json{{"key", flags.out},
-                      {"credential", base::Hex(key.V.bytes())},
-                      {"enrolment", enrolment}});
+    PrintJson(Json{
+        {"key", flags.out}, {"credential", base::Hex(key.V.bytes())}, {"enrolment", enrolment}});
     return absl::OkStatus();
   }
   std::cout << "Your key is in " << flags.out << ". Keep it and its passphrase; without them you "
@@ -133,8 +133,8 @@ absl::Status RunEnrol(const GlobalOptions& global, const EnrolFlags& flags) {
     URNA_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(flags.roll));
     URNA_ASSIGN_OR_RETURN(roll, RollFile::Parse(flags.roll, text));
     if (!flags.label.empty() && flags.label != roll.label) {
-      return Usage(Cat(flags.roll, ": its label is \"", roll.label, "\", not \"", flags.label,
-                       "\""));
+      return Usage(
+          Cat(flags.roll, ": its label is \"", roll.label, "\", not \"", flags.label, "\""));
     }
   } else {
     if (flags.label.empty()) {
@@ -233,8 +233,7 @@ absl::Status RunImport(const GlobalOptions& global, const ImportFlags& flags) {
   URNA_ASSIGN_OR_RETURN(const RollFile roll, ReadRoll(flags.file));
   poll::RollSealed sealed;
   URNA_ASSIGN_OR_RETURN(sealed.persons_sha256, ReadSha256(flags.persons));
-  URNA_ASSIGN_OR_RETURN(const crypto::Ed25519Key key,
-                        OpenIdentity(global, flags.key, "official"));
+  URNA_ASSIGN_OR_RETURN(const crypto::Ed25519Key key, OpenIdentity(global, flags.key, "official"));
 
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
@@ -281,8 +280,9 @@ void AddRollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
   {
     auto flags = std::make_shared<CodesFlags>();
     CLI::App* command = roll->add_subcommand(
-        "codes", "Makes a secret voting code for each resident on a list, and the roll.\n"
-                 "Takes about 0.1 s of one core for each; an interrupted run can be repeated.");
+        "codes",
+        "Makes a secret voting code for each resident on a list, and the roll.\n"
+        "Takes about 0.1 s of one core for each; an interrupted run can be repeated.");
     CodesOptions& o = flags->options;
     command->add_option("--residents", o.residents, "CSV list of residents, with a header line")
         ->required();
@@ -342,8 +342,9 @@ void AddRollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
   {
     auto flags = std::make_shared<ImportFlags>();
     CLI::App* command = roll->add_subcommand(
-        "import", "For officials: proposes and approves a poll's roll. Each runs it in turn, with "
-                  "the same file.");
+        "import",
+        "For officials: proposes and approves a poll's roll. Each runs it in turn, with "
+        "the same file.");
     command->add_option("file", flags->file, "Roll file")->required();
     AddPoll(command, &flags->poll);
     command->add_option("--key", flags->key, "The official's key file")->required();

@@ -80,9 +80,9 @@ absl::StatusOr<Identification> Identify(const VoteFlags& flags) {
     URNA_ASSIGN_OR_RETURN(std::string text, base::ReadFile(flags.code_file, 4096));
     URNA_ASSIGN_OR_RETURN(id.symbols, CheckCode(std::move(text)));
   } else if (!flags.credential.empty()) {
-    URNA_ASSIGN_OR_RETURN(const SecretText passphrase,
-                          GetPassphrase(flags.credential_passphrase,
-                                        Cat("passphrase of ", flags.credential), false));
+    URNA_ASSIGN_OR_RETURN(
+        const SecretText passphrase,
+        GetPassphrase(flags.credential_passphrase, Cat("passphrase of ", flags.credential), false));
     URNA_ASSIGN_OR_RETURN(id.k, LoadCredential(flags.credential, passphrase));
   }
   return id;
@@ -170,10 +170,10 @@ std::string NumbersToIds(const poll::Contest& contest, std::string_view typed) {
   return out;
 }
 
-absl::StatusOr<ContestVotes> AskContest(const poll::Contest& contest,
-                                        const std::string& language) {
-  std::cout << "\n" << In(contest.title, language) << "\n" << In(contest.question, language)
-            << "\n";
+absl::StatusOr<ContestVotes> AskContest(const poll::Contest& contest, const std::string& language) {
+  std::cout << "\n"
+            << In(contest.title, language) << "\n"
+            << In(contest.question, language) << "\n";
   for (size_t i = 0; i < contest.options.size(); ++i) {
     std::cout << "  " << i + 1 << "  " << In(contest.options[i].text, language) << "\n";
   }
@@ -194,8 +194,7 @@ absl::StatusOr<std::map<std::string, std::string>> SplitAnswers(
     if (equals == std::string::npos) {
       return Usage(Cat("--answer \"", answer, "\" is not QUESTION=ANSWER"));
     }
-    const auto [unused, fresh] =
-        split.emplace(answer.substr(0, equals), answer.substr(equals + 1));
+    const auto [unused, fresh] = split.emplace(answer.substr(0, equals), answer.substr(equals + 1));
     if (!fresh) return Usage(Cat("--answer: \"", answer.substr(0, equals), "\" is there twice"));
   }
   return split;
@@ -313,8 +312,8 @@ absl::Status RunVote(const GlobalOptions& global, const VoteFlags& flags) {
   std::optional<Wallet> wallet;
   std::optional<SecretText> passphrase;
   if (known) {
-    URNA_ASSIGN_OR_RETURN(passphrase, GetPassphrase(global.passphrase,
-                                                    Cat("passphrase of ", flags.wallet), false));
+    URNA_ASSIGN_OR_RETURN(
+        passphrase, GetPassphrase(global.passphrase, Cat("passphrase of ", flags.wallet), false));
     URNA_ASSIGN_OR_RETURN(wallet, LoadWallet(flags.wallet, *passphrase));
     if (wallet->poll != poll_id) {
       return base::Failure(absl::StatusCode::kFailedPrecondition,
@@ -354,9 +353,9 @@ absl::Status RunVote(const GlobalOptions& global, const VoteFlags& flags) {
   URNA_ASSIGN_OR_RETURN(Answers answers, AnswersFromFlags(definition, *style, std::move(given)));
   // Asked for only now that everything that could be wrong was looked at.
   if (!passphrase.has_value()) {
-    URNA_ASSIGN_OR_RETURN(
-        passphrase, GetPassphrase(global.passphrase,
-                                  Cat("passphrase for the new wallet ", flags.wallet), true));
+    URNA_ASSIGN_OR_RETURN(passphrase,
+                          GetPassphrase(global.passphrase,
+                                        Cat("passphrase for the new wallet ", flags.wallet), true));
   }
   URNA_ASSIGN_OR_RETURN(Voter voter, Voter::Create(context, &*wallet, save, RetryOnTerminal()));
   say("Your ballot: ", In(style->title, language));
@@ -369,18 +368,17 @@ absl::Status RunVote(const GlobalOptions& global, const VoteFlags& flags) {
   }
   v1::StatusRequest status_request;
   status_request.set_poll(std::string(base::View(poll_id)));
-  URNA_ASSIGN_OR_RETURN(
-      const v1::StatusResponse status,
-      Call(connection->reading(), &v1::Reading::Stub::Status, status_request));
+  URNA_ASSIGN_OR_RETURN(const v1::StatusResponse status,
+                        Call(connection->reading(), &v1::Reading::Stub::Status, status_request));
   connection.reset();
   const bool too_early = status.time() < definition.casting_from;
   if (flags.token_only || too_early) {
     if (global.json) {
       PrintJson(Json{{"poll", base::Hex(poll_id)}, {"style", wallet->style}, {"token", true}});
     }
-    say(too_early ? Cat("Ballots are accepted from ", base::FormatUtc(definition.casting_from),
-                        " on. ")
-                  : std::string(),
+    say(too_early
+            ? Cat("Ballots are accepted from ", base::FormatUtc(definition.casting_from), " on. ")
+            : std::string(),
         "Run the same command again to vote; the later and the less predictable your moment, the "
         "less can be learnt from it.");
     return absl::OkStatus();
@@ -421,23 +419,22 @@ absl::Status RunShow(const GlobalOptions& global, const std::string& path) {
   URNA_ASSIGN_OR_RETURN(const SecretText passphrase,
                         GetPassphrase(global.passphrase, Cat("passphrase of ", path), false));
   URNA_ASSIGN_OR_RETURN(const Wallet wallet, LoadWallet(path, passphrase));
-  const auto tokens = std::ranges::count_if(
-      wallet.tokens, [](const auto& token) { return token.has_value(); });
+  const auto tokens =
+      std::ranges::count_if(wallet.tokens, [](const auto& token) { return token.has_value(); });
   if (global.json) {
     PrintJson(Json{{"poll", base::Hex(wallet.poll)},
-                      {"credential", base::Hex(wallet.credential.bytes())},
-                      {"style", wallet.style},
-                      {"tokens", tokens},
-                      {"issuers", wallet.tokens.size()},
-                      {"last_revision", wallet.last_revision},
-                      {"pending", wallet.pending.has_value()}});
+                   {"credential", base::Hex(wallet.credential.bytes())},
+                   {"style", wallet.style},
+                   {"tokens", tokens},
+                   {"issuers", wallet.tokens.size()},
+                   {"last_revision", wallet.last_revision},
+                   {"pending", wallet.pending.has_value()}});
     return absl::OkStatus();
   }
   std::cout << "poll:         " << base::Hex(wallet.poll)
             << "\ncredential:   " << base::Hex(wallet.credential.bytes())
-            << "\nstyle:        " << wallet.style
-            << "\ntokens:       " << tokens << " of " << wallet.tokens.size()
-            << "\nlast ballot:  "
+            << "\nstyle:        " << wallet.style << "\ntokens:       " << tokens << " of "
+            << wallet.tokens.size() << "\nlast ballot:  "
             << (wallet.last_revision == 0 ? "none" : Cat("revision ", wallet.last_revision))
             << (wallet.pending.has_value() ? "\none more was sent, its outcome is unknown" : "")
             << "\n";
@@ -471,7 +468,8 @@ void AddVoteCommands(CLI::App& app, GlobalOptions& global, Action* action) {
                    "QUESTION=ANSWER: option ids with commas between, or \"blank\"; may be repeated")
       ->allow_extra_args(false);
   vote->add_option("--lang", flags->language, "Language of the ballot");
-  vote->add_option("--receipt", flags->receipt, "File for the receipt; otherwise beside the wallet");
+  vote->add_option("--receipt", flags->receipt,
+                   "File for the receipt; otherwise beside the wallet");
   vote->add_flag("--yes", flags->yes, "Casts without showing the answers for review");
   vote->add_flag("--token-only", flags->token_only,
                  "Only gets the ballot token, to vote later from the wallet");

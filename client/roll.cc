@@ -192,8 +192,8 @@ absl::StatusOr<std::vector<CsvRow>> ParseTable(std::string_view file, std::strin
   std::vector<CsvRow> table;
   for (CsvRow& row : rows) {
     if (row.size() != header.size()) {
-      return At(file, row[0].line, Cat("has ", row.size(), " columns, the first line has ",
-                                       header.size()));
+      return At(file, row[0].line,
+                Cat("has ", row.size(), " columns, the first line has ", header.size()));
     }
     CsvRow wanted;
     for (const size_t c : where) wanted.push_back(row[c]);
@@ -206,8 +206,7 @@ absl::StatusOr<std::vector<CsvRow>> ParseTable(std::string_view file, std::strin
 
 absl::StatusOr<std::vector<Resident>> ParseResidents(std::string_view file, std::string_view text,
                                                      const ResidentColumns& columns) {
-  const std::vector<std::string> names = {columns.id, columns.name, columns.address,
-                                          columns.style};
+  const std::vector<std::string> names = {columns.id, columns.name, columns.address, columns.style};
   URNA_ASSIGN_OR_RETURN(const std::vector<CsvRow> rows,
                         ParseTable(file, text, columns.separator, names));
   const auto error = [&](const CsvField& field, const std::string& name, std::string_view why) {
@@ -268,8 +267,9 @@ class Unfinished {
     if (text.ok()) {
       if (!text->starts_with(header_)) {
         return base::Failure(absl::StatusCode::kFailedPrecondition,
-                             Cat(folder(), ": was begun for another list of residents or another "
-                                           "label; finish that one, or remove the folder"));
+                             Cat(folder(),
+                                 ": was begun for another list of residents or another "
+                                 "label; finish that one, or remove the folder"));
       }
       std::string_view rest = std::string_view(*text).substr(header_.size());
       while (rest.find('\n') != std::string_view::npos) {
@@ -337,8 +337,9 @@ absl::StatusOr<std::vector<SecretText>> ReadCodes(const std::string& path,
   }
   if (!same) {
     return base::Failure(absl::StatusCode::kFailedPrecondition,
-                         Cat(path, ": was begun for another list of residents; finish that one, "
-                                   "or remove its folder"));
+                         Cat(path,
+                             ": was begun for another list of residents; finish that one, "
+                             "or remove its folder"));
   }
   std::vector<SecretText> codes;
   for (CsvRow& row : rows) codes.emplace_back(std::move(row[4].text));
@@ -355,12 +356,12 @@ absl::StatusOr<CodesResult> MakeCodes(const CodesOptions& options) {
   const std::string codes_path = options.out + "/codes.csv";
   if (std::filesystem::exists(codes_path)) {
     return base::Failure(absl::StatusCode::kAlreadyExists,
-                         Cat(codes_path, ": is there already; letters may have been printed from "
-                                         "it, so it is not replaced"));
+                         Cat(codes_path,
+                             ": is there already; letters may have been printed from "
+                             "it, so it is not replaced"));
   }
   const std::string persons = base::Hex(crypto::HashSha256(list));
-  Unfinished unfinished(options.out,
-                        Cat(kUnfinishedFormat, options.label, ",", persons, "\n"));
+  Unfinished unfinished(options.out, Cat(kUnfinishedFormat, options.label, ",", persons, "\n"));
   URNA_RETURN_IF_ERROR(base::MakeFolders(unfinished.folder(), 0700));
 
   std::vector<SecretText> codes;
@@ -455,8 +456,8 @@ absl::StatusOr<Enrolment> Enrolment::Parse(std::string_view text, std::string_vi
                          "the enrolment was damaged on its way");
   }
   const Enrolment enrolment{*V, {*U, *z}};
-  const absl::Status valid = crypto::VerifyCredential(
-      *V, crypto::CredentialStatement::Enrol(label), enrolment.signature);
+  const absl::Status valid =
+      crypto::VerifyCredential(*V, crypto::CredentialStatement::Enrol(label), enrolment.signature);
   if (!valid.ok()) {
     return base::Annotate(valid, Cat("not an enrolment for the roll \"", label, "\""));
   }
@@ -524,8 +525,9 @@ absl::StatusOr<std::string> RollFile::Format() {
 absl::StatusOr<RollSummary> MatchRoll(std::string_view file, const RollFile& roll,
                                       const poll::Definition& definition) {
   if (roll.label != definition.roll_label) {
-    return At(file, 1, Cat("the roll's label is \"", roll.label, "\", the poll's is \"",
-                           definition.roll_label, "\": codes and enrolments would not fit"));
+    return At(file, 1,
+              Cat("the roll's label is \"", roll.label, "\", the poll's is \"",
+                  definition.roll_label, "\": codes and enrolments would not fit"));
   }
   if (roll.entries.empty()) return At(file, 1, "the roll is empty");
   RollSummary summary;

@@ -22,7 +22,7 @@ namespace urna::client {
 
 struct CsvField {
   std::string text;
-  size_t line = 0;  ///< where it begins, from 1
+  size_t line = 0;    ///< where it begins, from 1
   size_t column = 0;  ///< from 1
 };
 using CsvRow = std::vector<CsvField>;
@@ -34,8 +34,8 @@ absl::StatusOr<std::vector<CsvRow>> ParseCsv(std::string_view file, std::string_
 /// One line of such a table, quoted where needed, ending in LF.
 std::string FormatCsvRow(const std::vector<std::string_view>& fields);
 
-/// A table with a header line, of which some columns are wanted. Row i is rows[i]; its fields are in
-/// the order of `columns`.
+/// A table with a header line, of which some columns are wanted. Row i is rows[i]; its fields are
+/// in the order of `columns`.
 absl::StatusOr<std::vector<CsvRow>> ParseTable(std::string_view file, std::string_view text,
                                                char separator,
                                                const std::vector<std::string>& columns);
@@ -56,9 +56,9 @@ absl::StatusOr<std::vector<Resident>> ParseResidents(std::string_view file, std:
 struct CodesOptions {
   std::string residents;  ///< CSV file
   ResidentColumns columns;
-  std::string label;      ///< roll label: salt of the codes
-  std::string out;        ///< folder
-  unsigned threads = 0;   ///< 0: all cores
+  std::string label;     ///< roll label: salt of the codes
+  std::string out;       ///< folder
+  unsigned threads = 0;  ///< 0: all cores
   /// Called now and then, from one thread at a time; false stops the work, to be resumed later.
   std::function<bool(size_t done, size_t total)> progress;
 };
@@ -67,10 +67,10 @@ struct CodesResult {
   size_t resumed = 0;  ///< of these, derived by an earlier run that was interrupted
 };
 /// Draws a code for each resident and derives its credential (about 0.1 s of one core each). Writes
-/// out/codes.csv (secret, mode 0600), out/roll.csv and out/persons.sha256, each whole or not at all.
-/// What an interrupted run did is kept in out/unfinished and used by the next.
-/// Errors: AlreadyExists if out/codes.csv is there; FailedPrecondition if out/unfinished belongs to
-/// other residents or another label; Cancelled if `progress` said so; those of ParseResidents.
+/// out/codes.csv (secret, mode 0600), out/roll.csv and out/persons.sha256, each whole or not at
+/// all. What an interrupted run did is kept in out/unfinished and used by the next. Errors:
+/// AlreadyExists if out/codes.csv is there; FailedPrecondition if out/unfinished belongs to other
+/// residents or another label; Cancelled if `progress` said so; those of ParseResidents.
 absl::StatusOr<CodesResult> MakeCodes(const CodesOptions& options);
 
 /// 1 to 64 characters a-z, 0-9, '-' and '.', as a definition demands. Errors: InvalidArgument.
@@ -109,8 +109,8 @@ struct RollFile {
 };
 
 struct RollSummary {
-  std::vector<poll::RollEntry> entries;     ///< as the ledger carries them
-  std::vector<uint64_t> per_style;          ///< by style of the definition
+  std::vector<poll::RollEntry> entries;  ///< as the ledger carries them
+  std::vector<uint64_t> per_style;       ///< by style of the definition
 };
 /// The roll as entries of a poll. Errors: InvalidArgument: another label, a style that the
 /// definition does not have (with its line), an empty roll.

@@ -38,8 +38,7 @@ std::string SignatureBytes(const crypto::CredentialKey& key,
 }
 
 absl::Status OfIssuer(std::string_view what) {
-  return base::Reject("token.answer-invalid",
-                      Cat("the issuer sent ", what, " of no valid form"));
+  return base::Reject("token.answer-invalid", Cat("the issuer sent ", what, " of no valid form"));
 }
 
 absl::StatusOr<crypto::TokenOffer> DecodeOffer(std::string_view bytes) {
@@ -87,8 +86,8 @@ absl::StatusOr<uint32_t> FindOption(const poll::Contest& contest, std::string_vi
   for (uint32_t i = 0; i < contest.options.size(); ++i) {
     if (contest.options[i].id == id) return i;
   }
-  return BadAnswer(contest, Cat("there is no option \"", id, "\"; the options are ",
-                                OptionIds(contest)));
+  return BadAnswer(contest,
+                   Cat("there is no option \"", id, "\"; the options are ", OptionIds(contest)));
 }
 
 struct ParseBy {
@@ -103,8 +102,8 @@ struct ParseBy {
       votes[option] = 1;
     }
     if (items.size() < rule.lo || items.size() > rule.hi) {
-      return BadAnswer(contest, Cat(items.size(), " options chosen; allowed are ", rule.lo, " to ",
-                                    rule.hi));
+      return BadAnswer(
+          contest, Cat(items.size(), " options chosen; allowed are ", rule.lo, " to ", rule.hi));
     }
     return votes;
   }
@@ -116,8 +115,8 @@ struct ParseBy {
       uint64_t score = 0;
       if (colon == std::string_view::npos || !base::ParseU64(item.substr(colon + 1), &score) ||
           score > rule.max) {
-        return BadAnswer(contest, Cat("\"", item, "\" is not OPTION:POINTS with 0 to ", rule.max,
-                                      " points"));
+        return BadAnswer(
+            contest, Cat("\"", item, "\" is not OPTION:POINTS with 0 to ", rule.max, " points"));
       }
       URNA_ASSIGN_OR_RETURN(const uint32_t option, FindOption(contest, item.substr(0, colon)));
       if (given[option]) return BadAnswer(contest, Cat("\"", item, "\" is named twice"));
@@ -125,8 +124,8 @@ struct ParseBy {
       votes[option] = static_cast<uint32_t>(score);
     }
     if (!crypto::Obeys(rule, votes)) {
-      return BadAnswer(contest, Cat("all points together must be ", rule.total_lo, " to ",
-                                    rule.total_hi));
+      return BadAnswer(contest,
+                       Cat("all points together must be ", rule.total_lo, " to ", rule.total_hi));
     }
     return votes;
   }
@@ -180,8 +179,7 @@ std::string DescribeAnswer(const poll::Contest& contest, const ContestVotes& vot
                            const std::string& language) {
   const auto name = [&](size_t option) {
     const auto found = contest.options[option].text.find(language);
-    return found == contest.options[option].text.end() ? contest.options[option].id
-                                                       : found->second;
+    return found == contest.options[option].text.end() ? contest.options[option].id : found->second;
   };
   std::string out;
   const auto add = [&](std::string_view item) { out += Cat(out.empty() ? "" : ", ", item); };
@@ -262,8 +260,8 @@ absl::StatusOr<crypto::Token> Voter::FetchToken(v1::Issuing::StubInterface& issu
   request.set_poll(Bytes(base::View(context_->poll)));
   request.set_issuer(issuer);
   request.set_credential(Bytes(key.V.view()));
-  request.set_signature(SignatureBytes(
-      key, crypto::CredentialStatement::Fetch(info.opening, info.style, info.X)));
+  request.set_signature(
+      SignatureBytes(key, crypto::CredentialStatement::Fetch(info.opening, info.style, info.X)));
   URNA_ASSIGN_OR_RETURN(const v1::FetchResponse response,
                         Call(issuing, &v1::Issuing::StubInterface::Fetch, request));
 
@@ -293,8 +291,8 @@ absl::StatusOr<crypto::Token> Voter::ObtainToken(v1::Issuing::StubInterface& iss
   begin.set_poll(Bytes(base::View(context_->poll)));
   begin.set_issuer(issuer);
   begin.set_credential(Bytes(key.V.view()));
-  begin.set_signature(SignatureBytes(
-      key, crypto::CredentialStatement::Begin(info.opening, info.style, info.X)));
+  begin.set_signature(
+      SignatureBytes(key, crypto::CredentialStatement::Begin(info.opening, info.style, info.X)));
   URNA_ASSIGN_OR_RETURN(const v1::BeginResponse begun,
                         Call(issuing, &v1::Issuing::StubInterface::Begin, begin));
 
@@ -364,9 +362,9 @@ absl::StatusOr<CheckedReceipt> Voter::Cast(v1::Casting::StubInterface& casting,
     std::vector<crypto::Token> tokens;
     for (const auto& token : wallet_->tokens) tokens.push_back(*token);
     if (!prepared_.has_value()) URNA_RETURN_IF_ERROR(Prepare(votes_).status());
-    const crypto::Ballot ballot = std::move(*prepared_).Cast(ballot_context(), key,
-                                                             std::move(tokens),
-                                                             static_cast<uint16_t>(revision));
+    const crypto::Ballot ballot =
+        std::move(*prepared_)
+            .Cast(ballot_context(), key, std::move(tokens), static_cast<uint16_t>(revision));
     prepared_.reset();
     wallet_->pending =
         PendingBallot{static_cast<uint16_t>(revision),

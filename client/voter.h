@@ -96,8 +96,8 @@ class Voter {
   const crypto::Hash32& fingerprint() const { return fingerprint_; }
 
  private:
-  Voter(std::shared_ptr<const poll::PollContext> context, uint16_t style, Wallet* wallet,
-        Save save, Retry retry)
+  Voter(std::shared_ptr<const poll::PollContext> context, uint16_t style, Wallet* wallet, Save save,
+        Retry retry)
       : context_(std::move(context)),
         style_(style),
         wallet_(wallet),

@@ -24,16 +24,16 @@ struct PendingBallot {
 /// place, and can recognise the resident's ballots. The credential's secret is not in it.
 struct Wallet {
   crypto::Hash32 poll{};
-  crypto::Point credential;  ///< V
-  std::string style;         ///< id of the ballot style
-  crypto::Omega omega;       ///< docs/protocol.md section 5
+  crypto::Point credential;                          ///< V
+  std::string style;                                 ///< id of the ballot style
+  crypto::Omega omega;                               ///< docs/protocol.md section 5
   std::vector<std::optional<crypto::Token>> tokens;  ///< by issuer
   uint16_t last_revision = 0;                        ///< of the last acknowledged ballot; 0: none
   std::optional<PendingBallot> pending;
 
   /// With a fresh omega.
-  static Wallet New(const crypto::Hash32& poll, const crypto::Point& credential,
-                    std::string style, size_t issuers);
+  static Wallet New(const crypto::Hash32& poll, const crypto::Point& credential, std::string style,
+                    size_t issuers);
 
   bool has_all_tokens() const;
   /// JSON with everything, for the inside of a key file.

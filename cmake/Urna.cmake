@@ -16,10 +16,6 @@ target_include_directories(urna_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(urna_flags INTERFACE
   -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough -Wswitch-enum
   -fstack-protector-strong $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # GCC 12 sees overlapping copies in std::string's operator+ (its bug 105329).
-  target_compile_options(urna_flags INTERFACE -Wno-restrict)
-endif()
 if(URNA_WARNINGS_AS_ERRORS)
   target_compile_options(urna_flags INTERFACE -Werror)
 endif()

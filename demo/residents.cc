@@ -1,8 +1,9 @@
-// The residents of the demonstration: invents them, plans how they vote so that the totals are known
-// beforehand, and lets them vote over gRPC with the code of the real client.
+// The residents of the demonstration: invents them, plans how they vote so that the totals are
+// known beforehand, and lets them vote over gRPC with the code of the real client.
 
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -18,8 +19,6 @@
 #include <thread>
 #include <utility>
 #include <vector>
-
-#include <CLI/CLI.hpp>
 
 #include "base/bytes.h"
 #include "base/file.h"
@@ -37,8 +36,8 @@ namespace {
 
 using base::Cat;
 using client::CsvRow;
-using crypto::Hash32;
 using client::FormatCsvRow;
+using crypto::Hash32;
 using Json = nlohmann::json;
 
 absl::Status Bad(std::string_view what) {
@@ -164,14 +163,14 @@ std::vector<uint64_t> ShareOut(uint64_t total, const std::vector<uint64_t>& weig
 using Answers = std::vector<size_t>;
 
 struct PlannedVote {
-  size_t resident = 0;  ///< from 0
-  bool by_urna = false;  ///< through the program `urna`, not here
+  size_t resident = 0;           ///< from 0
+  bool by_urna = false;          ///< through the program `urna`, not here
   std::optional<Answers> first;  ///< voted before, and replaced
   Answers answers;
 };
 
-/// Residents 1 and 2, who have codes, and the last one, whose key `urna roll key` made, vote through
-/// the program `urna`. The second votes twice, and so does one of every twenty.
+/// Residents 1 and 2, who have codes, and the last one, whose key `urna roll key` made, vote
+/// through the program `urna`. The second votes twice, and so does one of every twenty.
 std::vector<PlannedVote> MakePlan(const Facts& facts, size_t residents) {
   Shuffler shuffler(20140525);
   const size_t turnout = std::max<size_t>((residents * facts.turnout + 5000) / 10000, 3);
@@ -237,8 +236,8 @@ Json Expected(const Facts& facts, const std::vector<PlannedVote>& plan, size_t r
     for (size_t a = 0; a + 1 < counts.size(); ++a) votes[question.answers[a]] = counts[a];
     contests.push_back({{"id", question.id}, {"votes", votes}, {"invalid", counts.back()}});
   }
-  const auto again = std::ranges::count_if(
-      plan, [](const PlannedVote& vote) { return vote.first.has_value(); });
+  const auto again =
+      std::ranges::count_if(plan, [](const PlannedVote& vote) { return vote.first.has_value(); });
   return {{"entitled", residents},
           {"ballots", plan.size()},
           {"voted_again", again},
@@ -258,12 +257,12 @@ client::Resident Invent(const Facts& facts, size_t i) {
   static const char* const kNames[] = {"Anna",  "Piotr",  "Maria", "Jan",    "Zofia",
                                        "Adam",  "Ewa",    "Marek", "Teresa", "Tomasz",
                                        "Agata", "Stefan", "Irena"};
-  static const char* const kSurnames[] = {"Nowak",     "Wójcik",    "Mazur",  "Kaczmarek", "Zając",
-                                          "Król",      "Wieczorek", "Wróbel", "Stępień",   "Dudek",
-                                          "Pietrzak",  "Duda",      "Walczak", "Baran",    "Sikora",
-                                          "Szewczyk",  "Kołodziej"};
-  static const char* const kStreets[] = {"ul. Długa", "ul. Karmelicka", "os. Zgody",
-                                         "ul. Kalwaryjska", "ul. Królewska", "ul. Wielicka",
+  static const char* const kSurnames[] = {"Nowak",    "Wójcik",    "Mazur",   "Kaczmarek", "Zając",
+                                          "Król",     "Wieczorek", "Wróbel",  "Stępień",   "Dudek",
+                                          "Pietrzak", "Duda",      "Walczak", "Baran",     "Sikora",
+                                          "Szewczyk", "Kołodziej"};
+  static const char* const kStreets[] = {"ul. Długa",       "ul. Karmelicka", "os. Zgody",
+                                         "ul. Kalwaryjska", "ul. Królewska",  "ul. Wielicka",
                                          "al. Pokoju"};
   return {ResidentId(i),
           Cat(kNames[i % std::size(kNames)], " ", kSurnames[i % std::size(kSurnames)]),
@@ -290,8 +289,7 @@ absl::Status RunMake(const MakeFlags& flags) {
       letters += row;
     } else if (i + 1 < flags.residents) {
       const crypto::CredentialKey key = crypto::CredentialKey::New();
-      enrolments +=
-          FormatCsvRow({client::Enrolment::Make(key, flags.label).ToString(), r.style});
+      enrolments += FormatCsvRow({client::Enrolment::Make(key, flags.label).ToString(), r.style});
       devices += FormatCsvRow({r.id, r.style, base::Hex(key.k.Expose())});
     }
   }
@@ -327,8 +325,8 @@ struct Person {
   std::string id, style;
   std::optional<Answers> first;
   Answers answers;
-  std::optional<crypto::SecretScalar> k;    ///< a key of their own device, or
-  std::optional<crypto::SecretText> code;   ///< a letter
+  std::optional<crypto::SecretScalar> k;   ///< a key of their own device, or
+  std::optional<crypto::SecretText> code;  ///< a letter
   std::optional<crypto::CredentialKey> key;
   std::optional<client::Wallet> wallet;
 };
@@ -398,7 +396,7 @@ absl::Status ForEach(const VoteFlags& flags, std::string_view what, std::vector<
   for (unsigned t = 0; t < flags.threads; ++t) threads.emplace_back(run);
   const bool terminal = isatty(STDERR_FILENO) != 0;
   while (terminal && done < people.size() && next < people.size()) {
-    std::fprintf(stderr, "\r  %.*s: %zu of %zu", static_cast<int>(what.size()), what.data(),
+    std::fprintf(stderr, "\r   %.*s: %zu of %zu", static_cast<int>(what.size()), what.data(),
                  done.load(), people.size());
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
@@ -407,7 +405,7 @@ absl::Status ForEach(const VoteFlags& flags, std::string_view what, std::vector<
   URNA_RETURN_IF_ERROR(failure);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  std::printf("  %.*s: %zu in %.1f s (%.0f a second)\n", static_cast<int>(what.size()),
+  std::printf("   %.*s: %zu in %.1f s (%.0f a second)\n", static_cast<int>(what.size()),
               what.data(), people.size(), seconds, static_cast<double>(people.size()) / seconds);
   std::fflush(stdout);
   return absl::OkStatus();
@@ -469,8 +467,8 @@ absl::Status RunVote(const VoteFlags& flags) {
         } else {
           URNA_ASSIGN_OR_RETURN(const crypto::SecretText symbols,
                                 crypto::ParseCode(person.code->Expose()));
-          URNA_ASSIGN_OR_RETURN(person.key, crypto::DeriveCredential(
-                                                symbols, context->definition->roll_label));
+          URNA_ASSIGN_OR_RETURN(person.key,
+                                crypto::DeriveCredential(symbols, context->definition->roll_label));
         }
         person.wallet = client::Wallet::New(flags.poll, person.key->V, person.style,
                                             context->definition->issuers.size());
@@ -497,8 +495,10 @@ int Main(int argc, char** argv) {
   MakeFlags make_flags;
   CLI::App* make = app.add_subcommand(
       "make",
-      "Invents residents and plans how they vote. Writes to --out: residents.csv (all), letters.csv\n"
-      "(those who get codes), enrolments.csv and devices.csv (those with keys of their own; the last\n"
+      "Invents residents and plans how they vote. Writes to --out: residents.csv (all), "
+      "letters.csv\n"
+      "(those who get codes), enrolments.csv and devices.csv (those with keys of their own; the "
+      "last\n"
       "resident is left out), plan.csv (who votes how) and expected.json (the totals).");
   make->add_option("--facts", make_flags.facts, "JSON of the real referendum")->required();
   make->add_option("--voters", make_flags.residents, "How many residents")->capture_default_str();

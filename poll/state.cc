@@ -1027,12 +1027,13 @@ absl::StatusOr<Result> State::ComputeResult() const {
 
 absl::Status State::On(const Certified& p, const Input&) {
   URNA_RETURN_IF_ERROR(Require(Phase::kClosed, RecordKind::kCertified));
+  // First the signatures: computing a result is expensive, and anybody could ask for it.
+  URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
   URNA_ASSIGN_OR_RETURN(const Result result, ComputeResult());
   if (EncodeCertificate(result) != p.body) {
     return Reject("certificate.differs",
                   "the certified result is not the one that follows from the ledger");
   }
-  URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
   CountSteps(p.approvals);
   phase_ = Phase::kCertified;
   return absl::OkStatus();

@@ -127,8 +127,7 @@ void CastingService::Work(std::vector<Ballot> ballots) {
     const auto view = poll->view();
     std::vector<poll::RawPayload> payloads;
     for (const Ballot& ballot : group) {
-      payloads.push_back({static_cast<uint8_t>(RecordKind::kBallotCast),
-                          ballot.request->ballot()});
+      payloads.push_back({static_cast<uint8_t>(RecordKind::kBallotCast), ballot.request->ballot()});
     }
     auto verdicts = poll::CheckPayloads(view->definition.get(), view->context.get(), payloads);
     for (size_t i = 0; i < group.size(); ++i) {

@@ -99,8 +99,8 @@ class OfficialsService::ApproveCall final : public grpc::ServerReadReactor<v1::A
     }
     const size_t size = message_.attachment().size();
     if (attachment_.size() + size > Steps::kMaxAttachmentBytes) {
-      return End(Reject("request.malformed", Cat("attachment: more than ",
-                                                 Steps::kMaxAttachmentBytes, " bytes")));
+      return End(Reject("request.malformed",
+                        Cat("attachment: more than ", Steps::kMaxAttachmentBytes, " bytes")));
     }
     attachment_bytes_ += size;
     if ((service_.received_ += size) > kMaxReceived) {
@@ -163,8 +163,8 @@ grpc::ServerWriteReactor<v1::AttachmentChunk>* OfficialsService::Attachment(
   // The request lives only until the first answer.
   const v1::AttachmentRequest asked = *request;
   std::shared_ptr<const std::string> attachment;
-  const auto next = [this, asked, attachment, sent = size_t{0}](
-                        v1::AttachmentChunk* chunk) mutable -> absl::StatusOr<bool> {
+  const auto next = [this, asked, attachment,
+                     sent = size_t{0}](v1::AttachmentChunk* chunk) mutable -> absl::StatusOr<bool> {
     if (attachment == nullptr) {
       URNA_ASSIGN_OR_RETURN(const auto poll, OptionalPollField(asked.poll()));
       URNA_ASSIGN_OR_RETURN(const RecordKind kind, KindField(asked.kind()));
@@ -190,7 +190,11 @@ struct Signed {
 std::optional<Signed> TrusteeOf(const poll::Payload& payload) {
   return std::visit(
       [](const auto& p) -> std::optional<Signed> {
-        if constexpr (requires { p.trustee; p.signature; }) return Signed{p.trustee, &p.signature};
+        if constexpr (requires {
+                        p.trustee;
+                        p.signature;
+                      })
+          return Signed{p.trustee, &p.signature};
         return std::nullopt;
       },
       payload);
@@ -206,16 +210,15 @@ grpc::ServerUnaryReactor* TrusteesService::Submit(grpc::CallbackServerContext* c
   return Unary(lane_, context, [this, request, response] { return Take(*request, response); });
 }
 
-absl::Status TrusteesService::Take(const v1::SubmitRequest& request,
-                                   v1::SubmitResponse* response) {
+absl::Status TrusteesService::Take(const v1::SubmitRequest& request, v1::SubmitResponse* response) {
   URNA_ASSIGN_OR_RETURN(const Hash32 id, FixedField<32>("poll", request.poll()));
   URNA_ASSIGN_OR_RETURN(const RecordKind kind, KindField(request.kind()));
   const auto poll = book_.Find(id);
   if (poll == nullptr) return UnknownPoll(id);
   const auto view = poll->view();
-  URNA_ASSIGN_OR_RETURN(const poll::Payload payload,
-                        poll::DecodePayload(static_cast<uint8_t>(kind), request.payload(),
-                                            view->definition.get()));
+  URNA_ASSIGN_OR_RETURN(
+      const poll::Payload payload,
+      poll::DecodePayload(static_cast<uint8_t>(kind), request.payload(), view->definition.get()));
   const std::optional<Signed> by = TrusteeOf(payload);
   if (!by.has_value()) {
     return Reject("step.kind", Cat("'", poll::KindName(static_cast<uint8_t>(kind)),
@@ -240,11 +243,11 @@ absl::Status TrusteesService::Take(const v1::SubmitRequest& request,
   if (!crypto::VerifyEd25519(view->definition->trustees[by->trustee - 1].key, message,
                              *by->signature)) {
     return Reject("trustee.signature-invalid",
-                  Cat("'", poll::KindName(static_cast<uint8_t>(kind)), "' of trustee ",
-                      by->trustee, " is not signed by its key at this place"));
+                  Cat("'", poll::KindName(static_cast<uint8_t>(kind)), "' of trustee ", by->trustee,
+                      " is not signed by its key at this place"));
   }
-  URNA_ASSIGN_OR_RETURN(Checked checked, Check(view->definition.get(), view->context.get(), kind,
-                                               request.payload()));
+  URNA_ASSIGN_OR_RETURN(
+      Checked checked, Check(view->definition.get(), view->context.get(), kind, request.payload()));
   std::vector<Checked> payloads;
   payloads.push_back(std::move(checked));
   URNA_ASSIGN_OR_RETURN(const Appended appended,

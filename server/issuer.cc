@@ -46,7 +46,8 @@ std::string AnswerKey(const Hash32& poll, uint8_t index, const Point& credential
   return Cat(Prefix(poll, index), credential.view());
 }
 
-/// The answers are stored as register parts of one entry: a canonical encoding with a strict reader.
+/// The answers are stored as register parts of one entry: a canonical encoding with a strict
+/// reader.
 std::string EncodeAnswer(uint8_t index, const poll::RegisterEntry& entry) {
   return poll::EncodePayload(poll::RegisterPart{index, {entry}});
 }
@@ -147,8 +148,8 @@ absl::StatusOr<const crypto::IssuerKey*> Issuer::KeyOf(const Hash32& poll, bool 
 
 crypto::Ed25519Signature Issuer::Sign(RecordKind kind, const Hash32& poll, uint8_t index,
                                       uint64_t counter, const poll::Payload& payload) const {
-  return identity_.Sign(poll::ParticipantMessage("issuer", kind, poll, index, counter,
-                                                 poll::PayloadBody(payload)));
+  return identity_.Sign(
+      poll::ParticipantMessage("issuer", kind, poll, index, counter, poll::PayloadBody(payload)));
 }
 
 absl::StatusOr<poll::IssuerJoined> Issuer::Join(const Hash32& poll, uint8_t index,
@@ -205,8 +206,7 @@ absl::StatusOr<Issuer::Register> Issuer::MakeRegister(const Hash32& poll, uint8_
   // Keys end with the credential: the database's order is the register's.
   const std::string prefix = Prefix(poll, index);
   std::vector<poll::RegisterEntry> entries;
-  const std::unique_ptr<rocksdb::Iterator> at(
-      database_->db->NewIterator(rocksdb::ReadOptions()));
+  const std::unique_ptr<rocksdb::Iterator> at(database_->db->NewIterator(rocksdb::ReadOptions()));
   for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Next()) {
     URNA_ASSIGN_OR_RETURN(poll::RegisterEntry entry,
                           DecodeAnswer({at->value().data(), at->value().size()}));
@@ -270,8 +270,7 @@ absl::StatusOr<Issuer::Offer> Issuer::AddSession(const Request& request,
   return out;
 }
 
-std::optional<crypto::TokenOffer> Issuer::FindSession(const Request& request,
-                                                      const SessionId& id) {
+std::optional<crypto::TokenOffer> Issuer::FindSession(const Request& request, const SessionId& id) {
   std::lock_guard guard(sessions_mutex_);
   DropExpired();
   const auto found = sessions_.find(id);
@@ -288,8 +287,7 @@ std::optional<Issuer::Session> Issuer::TakeSession(const SessionId& id) {
   if (found == sessions_.end()) return std::nullopt;
   Session session = std::move(found->second);
   sessions_.erase(found);
-  const auto list =
-      by_credential_.find(AnswerKey(session.poll, session.index, session.credential));
+  const auto list = by_credential_.find(AnswerKey(session.poll, session.index, session.credential));
   if (list != by_credential_.end()) {
     std::erase(list->second, id);
     if (list->second.empty()) by_credential_.erase(list);
@@ -309,8 +307,7 @@ absl::StatusOr<const crypto::TokenInfo*> Issuer::InfoOf(const Request& request,
   return &standing.context->styles[style].issuers[request.index];
 }
 
-absl::StatusOr<std::optional<poll::RegisterEntry>> Issuer::Stored(const Hash32& poll,
-                                                                  uint8_t index,
+absl::StatusOr<std::optional<poll::RegisterEntry>> Issuer::Stored(const Hash32& poll, uint8_t index,
                                                                   const Point& credential) const {
   std::string value;
   const rocksdb::Status status =
@@ -338,13 +335,11 @@ absl::StatusOr<Issuer::Offer> Issuer::Begin(const Request& request) {
   if (!standing.style.has_value()) {
     return Reject("credential.not-entitled", "the credential is not on the roll, or was replaced");
   }
-  URNA_ASSIGN_OR_RETURN(const crypto::TokenInfo* info,
-                        InfoOf(request, standing, *standing.style));
+  URNA_ASSIGN_OR_RETURN(const crypto::TokenInfo* info, InfoOf(request, standing, *standing.style));
   URNA_RETURN_IF_ERROR(crypto::VerifyCredential(
       request.credential, crypto::CredentialStatement::Begin(info->opening, info->style, info->X),
       request.signature));
-  URNA_ASSIGN_OR_RETURN(const auto stored,
-                        Stored(request.poll, request.index, request.credential));
+  URNA_ASSIGN_OR_RETURN(const auto stored, Stored(request.poll, request.index, request.credential));
   if (stored.has_value()) return AlreadyAnswered();
   URNA_RETURN_IF_ERROR(CheckReplaced(request, standing));
   return AddSession(request, crypto::IssuerSession(*info));
@@ -352,16 +347,14 @@ absl::StatusOr<Issuer::Offer> Issuer::Begin(const Request& request) {
 
 absl::StatusOr<crypto::IssuerAnswer> Issuer::AnswerAgain(const Request& request,
                                                          const poll::RegisterEntry& stored,
-                                                         const SessionId& session,
-                                                         const Scalar& c,
+                                                         const SessionId& session, const Scalar& c,
                                                          const Standing& standing) {
   URNA_ASSIGN_OR_RETURN(const crypto::TokenInfo* info, InfoOf(request, standing, stored.style));
   const auto is_signed = [&](const crypto::TokenOffer& offer) {
-    return crypto::VerifyCredential(
-               request.credential,
-               crypto::CredentialStatement::Request(info->opening, info->style, info->X, offer.A,
-                                                    offer.C, c),
-               request.signature)
+    return crypto::VerifyCredential(request.credential,
+                                    crypto::CredentialStatement::Request(
+                                        info->opening, info->style, info->X, offer.A, offer.C, c),
+                                    request.signature)
         .ok();
   };
   if (is_signed(stored.offer)) {
@@ -387,24 +380,22 @@ absl::StatusOr<crypto::IssuerAnswer> Issuer::Answer(const Request& request,
   // Again, under the lock: whoever replaces this credential, or ends the poll, waits for the lock
   // or is seen here.
   URNA_ASSIGN_OR_RETURN(const Standing standing, request.look());
-  URNA_ASSIGN_OR_RETURN(const auto stored,
-                        Stored(request.poll, request.index, request.credential));
+  URNA_ASSIGN_OR_RETURN(const auto stored, Stored(request.poll, request.index, request.credential));
   if (stored.has_value()) return AnswerAgain(request, *stored, session, c, standing);
   URNA_RETURN_IF_ERROR(standing.issuing);
   if (!standing.style.has_value()) {
     return Reject("credential.not-entitled", "the credential is not on the roll, or was replaced");
   }
-  URNA_ASSIGN_OR_RETURN(const crypto::TokenInfo* info,
-                        InfoOf(request, standing, *standing.style));
+  URNA_ASSIGN_OR_RETURN(const crypto::TokenInfo* info, InfoOf(request, standing, *standing.style));
   const auto offer = FindSession(request, session);
   if (!offer.has_value()) {
     return Reject("token.session-unknown", "the session expired or was used; begin again");
   }
-  URNA_RETURN_IF_ERROR(crypto::VerifyCredential(
-      request.credential,
-      crypto::CredentialStatement::Request(info->opening, info->style, info->X, offer->A, offer->C,
-                                           c),
-      request.signature));
+  URNA_RETURN_IF_ERROR(
+      crypto::VerifyCredential(request.credential,
+                               crypto::CredentialStatement::Request(info->opening, info->style,
+                                                                    info->X, offer->A, offer->C, c),
+                               request.signature));
   URNA_RETURN_IF_ERROR(CheckReplaced(request, standing));
 
   URNA_ASSIGN_OR_RETURN(const crypto::IssuerKey* key, KeyOf(request.poll, /*create=*/false));
@@ -445,8 +436,7 @@ absl::Status Issuer::Store(const Request& request, const poll::RegisterEntry& en
 
 absl::StatusOr<poll::RegisterEntry> Issuer::Fetch(const Request& request) {
   URNA_ASSIGN_OR_RETURN(const Standing standing, request.look());
-  URNA_ASSIGN_OR_RETURN(const auto stored,
-                        Stored(request.poll, request.index, request.credential));
+  URNA_ASSIGN_OR_RETURN(const auto stored, Stored(request.poll, request.index, request.credential));
   const std::optional<uint16_t> style =
       stored.has_value() ? std::optional(stored->style) : standing.style;
   if (!style.has_value()) {

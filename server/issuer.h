@@ -43,7 +43,8 @@ class Issuer {
     size_t sessions_per_credential = 4;
     uint64_t session_seconds = 600;
   };
-  /// What happens when the answers' store cannot say whether it wrote; does not return but in tests.
+  /// What happens when the answers' store cannot say whether it wrote; does not return but in
+  /// tests.
   using Fatal = std::function<void(std::string_view reason)>;
 
   /// Errors: Unavailable (locked, corrupt, unreadable), DataLoss when the answers are older than

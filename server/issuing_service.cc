@@ -65,8 +65,8 @@ absl::StatusOr<Issuer::Standing> IssuingService::Look(const LivePoll& poll,
   const poll::State& state = poll.state;
   Issuer::Standing standing;
   standing.context = state.context();
-  standing.issuing = CheckIssuing(state.phase(), clock_.Now(),
-                                  state.definition()->issuing_from, state.end());
+  standing.issuing =
+      CheckIssuing(state.phase(), clock_.Now(), state.definition()->issuing_from, state.end());
   if (standing.context == nullptr) return standing.issuing;
   standing.style = state.StyleOf(credential);
   for (auto old = state.ReplacedBy(credential); old.has_value(); old = state.ReplacedBy(*old)) {
@@ -84,8 +84,8 @@ absl::StatusOr<IssuingService::Asked> IssuingService::Ask(const Request& request
   if (poll == nullptr) return UnknownPoll(id);
   const auto definition = poll->view()->definition;
   if (request.issuer() >= definition->issuers.size()) {
-    return Reject("issuer.unknown", Cat("issuer ", request.issuer(), " of ",
-                                        definition->issuers.size()));
+    return Reject("issuer.unknown",
+                  Cat("issuer ", request.issuer(), " of ", definition->issuers.size()));
   }
   for (const auto& issuer : issuers_) {
     if (issuer->identity() != definition->issuers[request.issuer()].key) continue;

@@ -138,8 +138,7 @@ absl::StatusOr<TlsIdentity> MakeTlsIdentity(const std::vector<std::string>& host
       !AddExtension(x, NID_basic_constraints, "critical,CA:FALSE") ||
       !AddExtension(x, NID_key_usage, "critical,digitalSignature") ||
       !AddExtension(x, NID_ext_key_usage, "serverAuth") ||
-      !AddExtension(x, NID_subject_alt_name, names) ||
-      X509_sign(x, key.get(), EVP_sha256()) == 0) {
+      !AddExtension(x, NID_subject_alt_name, names) || X509_sign(x, key.get(), EVP_sha256()) == 0) {
     return OpenSslFailed("sign a certificate");
   }
 
@@ -150,8 +149,7 @@ absl::StatusOr<TlsIdentity> MakeTlsIdentity(const std::vector<std::string>& host
           1) {
     return OpenSslFailed("write a certificate");
   }
-  return TlsIdentity{Content(certificate_pem.get()),
-                     crypto::SecretText(Content(key_pem.get()))};
+  return TlsIdentity{Content(certificate_pem.get()), crypto::SecretText(Content(key_pem.get()))};
 }
 
 }  // namespace urna::server

@@ -20,7 +20,8 @@ namespace urna::server {
 using crypto::Hash32;
 using crypto::Point;
 
-/// A shared mutex whose writer is not starved by readers: the sequencer must never wait for a flood.
+/// A shared mutex whose writer is not starved by readers: the sequencer must never wait for a
+/// flood.
 class StateLock {
  public:
   void lock() {

@@ -31,7 +31,7 @@ int Fail(const absl::Status& status) {
 }
 
 int RunSetup(const SetupOptions& options, bool json) {
-  const auto result = Setup(options);
+  const auto result = MakeDataFolder(options);
   if (!result.ok()) return Fail(result.status());
   if (json) {
     nlohmann::json out = {{"checkpoint_key", base::Hex(result->checkpoint_key)},
@@ -45,8 +45,9 @@ int RunSetup(const SetupOptions& options, bool json) {
   std::cout << "Checkpoint key (\"ballot_box\" of a definition): "
             << base::Hex(result->checkpoint_key) << "\n";
   for (size_t i = 0; i < result->issuer_keys.size(); ++i) {
-    std::cout << "Issuer " << i << " (\"issuers\" of a definition):           "
-              << base::Hex(result->issuer_keys[i]) << "\n";
+    std::cout << "Issuer " << i
+              << " (\"issuers\" of a definition):           " << base::Hex(result->issuer_keys[i])
+              << "\n";
   }
   std::cout << "\nNext:\n"
             << "  1. Put the officials' keys into " << result->config << "\n"
@@ -103,22 +104,26 @@ int Run(const Settings& settings) {
 
 int Main(int argc, char** argv) {
   crypto::Initialize();
-  CLI::App app("Urna: the server of referendums and votes. It keeps the ledger, gives tokens to "
-               "residents, takes ballots, and serves readers.");
+  CLI::App app(
+      "Urna: the server of referendums and votes. It keeps the ledger, gives tokens to "
+      "residents, takes ballots, and serves readers.");
   app.name("urna-server");
   app.set_help_flag();
   app.set_help_all_flag("-h,--help", "All commands and settings");
   app.set_version_flag("--version", URNA_VERSION);
   app.require_subcommand(1);
 
-  CLI::App* const setup = app.add_subcommand(
-      "setup", "Make a data folder: keys, TLS certificate, configuration file");
+  CLI::App* const setup =
+      app.add_subcommand("setup", "Make a data folder: keys, TLS certificate, configuration file");
   SetupOptions setup_options;
   bool json = false;
-  setup->add_option("--data", setup_options.data, "The folder to make")->required()->type_name("DIR");
-  setup->add_option("--hostname", setup_options.hostnames,
-                    "Name or address under which clients reach the server; may be given several "
-                    "times (localhost is always there)")
+  setup->add_option("--data", setup_options.data, "The folder to make")
+      ->required()
+      ->type_name("DIR");
+  setup
+      ->add_option("--hostname", setup_options.hostnames,
+                   "Name or address under which clients reach the server; may be given several "
+                   "times (localhost is always there)")
       ->type_name("NAME");
   setup->add_option("--issuers", setup_options.issuers, "Issuers of tokens to make keys for")
       ->check(CLI::Range(0, 8))
@@ -126,8 +131,9 @@ int Main(int argc, char** argv) {
   setup->add_flag("--json", json, "Print the result as JSON");
 
   CLI::App* const run = app.add_subcommand(
-      "run", "Serve. Every setting is a flag and a line \"name = value\" of the configuration "
-             "file; flags win");
+      "run",
+      "Serve. Every setting is a flag and a line \"name = value\" of the configuration "
+      "file; flags win");
   std::string config;
   run->add_option("--config", config, "Configuration file")->type_name("FILE");
   std::map<std::string, std::vector<std::string>> flags;

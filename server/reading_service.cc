@@ -24,8 +24,7 @@ absl::StatusOr<std::shared_ptr<LivePoll>> PollField(const PollBook& book, std::s
 }  // namespace
 
 grpc::ServerUnaryReactor* ReadingService::Info(grpc::CallbackServerContext* context,
-                                               const v1::InfoRequest*,
-                                               v1::InfoResponse* response) {
+                                               const v1::InfoRequest*, v1::InfoResponse* response) {
   return Unary(lane_, context, [this, response] {
     response->set_version(identity_.version);
     response->set_checkpoint_key(std::string(base::View(identity_.checkpoint_key)));
@@ -84,21 +83,20 @@ grpc::ServerUnaryReactor* ReadingService::Checkpoint(grpc::CallbackServerContext
 
 grpc::ServerWriteReactor<v1::EntriesResponse>* ReadingService::Entries(
     grpc::CallbackServerContext* context, const v1::EntriesRequest* request) {
-  const auto next = [this, id = request->poll(), first = request->first(),
-                     last = request->last()](
+  const auto next = [this, id = request->poll(), first = request->first(), last = request->last()](
                         v1::EntriesResponse* response) mutable -> absl::StatusOr<bool> {
     URNA_ASSIGN_OR_RETURN(const auto poll, PollField(book_, id));
     const uint64_t published = poll->view()->published_size;
     if (first > last || last > published) {
-      return base::Failure(absl::StatusCode::kOutOfRange,
-                           Cat("records ", first, " to ", last, " were asked for; ", published,
-                               " are published"));
+      return base::Failure(
+          absl::StatusCode::kOutOfRange,
+          Cat("records ", first, " to ", last, " were asked for; ", published, " are published"));
     }
     if (first == last) return false;
     size_t bytes = 0;
     const uint64_t until = std::min(last, first + kMaxRecords);
-    const absl::Status scanned = store_.Scan(
-        poll->id, first, until, [&](uint64_t, std::string_view record) -> absl::Status {
+    const absl::Status scanned =
+        store_.Scan(poll->id, first, until, [&](uint64_t, std::string_view record) -> absl::Status {
           if (bytes > 0 && bytes + record.size() > kMaxChunkBytes) return absl::CancelledError();
           bytes += record.size();
           response->add_records(std::string(record));

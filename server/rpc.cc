@@ -8,12 +8,10 @@ namespace {
 
 // What another time, or another state of the poll, would let pass.
 constexpr std::array<std::string_view, 16> kTooEarlyOrLate = {
-    "record.out-of-order",    "ballot.too-early",     "ballot.not-open",
-    "ballot.paused",          "ballot.time",          "poll.ended",
-    "poll.ended-early",       "issuing.too-early",    "issuing.not-open",
-    "issuing.paused",         "issuance.last-missing", "decryption.early",
-    "tally.incomplete",       "lot.late",             "token.session-unknown",
-    "definition.over",
+    "record.out-of-order", "ballot.too-early", "ballot.not-open",       "ballot.paused",
+    "ballot.time",         "poll.ended",       "poll.ended-early",      "issuing.too-early",
+    "issuing.not-open",    "issuing.paused",   "issuance.last-missing", "decryption.early",
+    "tally.incomplete",    "lot.late",         "token.session-unknown", "definition.over",
 };
 
 grpc::StatusCode CodeOf(const absl::Status& status, std::string_view reject) {
@@ -60,8 +58,7 @@ absl::Status LimitField(std::string_view name, std::string_view bytes, size_t mo
                                                      " bytes, at most ", most, " are allowed"));
 }
 
-grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context,
-                                 const absl::Status& status) {
+grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context, const absl::Status& status) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   reactor->Finish(ToGrpc(status, context));
   return reactor;

@@ -30,8 +30,8 @@ absl::Status QueueFull();
 template <size_t N>
 absl::StatusOr<std::array<uint8_t, N>> FixedField(std::string_view name, std::string_view bytes) {
   if (bytes.size() != N) {
-    return base::Reject("request.malformed", base::Cat(name, ": has ", bytes.size(),
-                                                       " bytes, must have ", N));
+    return base::Reject("request.malformed",
+                        base::Cat(name, ": has ", bytes.size(), " bytes, must have ", N));
   }
   std::array<uint8_t, N> out;
   std::copy(bytes.begin(), bytes.end(), out.begin());
@@ -47,9 +47,8 @@ grpc::ServerUnaryReactor* Unary(TaskLane& lane, grpc::CallbackServerContext* con
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   const bool queued = lane.TryPush([context, reactor, work = std::move(work)] {
     // Nobody waits for the answer any more: no work for it.
-    const absl::Status status = context->IsCancelled()
-                                    ? base::Failure(absl::StatusCode::kCancelled, "cancelled")
-                                    : work();
+    const absl::Status status =
+        context->IsCancelled() ? base::Failure(absl::StatusCode::kCancelled, "cancelled") : work();
     reactor->Finish(ToGrpc(status, context));
   });
   if (!queued) reactor->Finish(ToGrpc(QueueFull(), context));

@@ -165,8 +165,8 @@ void Sequencer::Process(std::vector<Item> items) {
       if (receipt.ok()) {
         outcome->receipt = *std::move(receipt);
       } else {
-        log_.Line(Cat("poll ", base::Hex(outcome->poll), ": a receipt could not be made: ",
-                      receipt.status().ToString()));
+        log_.Line(Cat("poll ", base::Hex(outcome->poll),
+                      ": a receipt could not be made: ", receipt.status().ToString()));
         outcome = OutcomeUnknown();
       }
     }
@@ -275,9 +275,9 @@ absl::Status Sequencer::Write(TouchedPolls& touched) {
     const poll::State& state = touched[batches[b].poll].poll->state;
     // Signing what the store does not hold would fork the ledger.
     if (heads[b].size != state.size() || heads[b].root != state.root()) {
-      return base::Failure(absl::StatusCode::kInternal,
-                           Cat("poll ", base::Hex(batches[b].poll),
-                               ": the store's head differs from the state's"));
+      return base::Failure(
+          absl::StatusCode::kInternal,
+          Cat("poll ", base::Hex(batches[b].poll), ": the store's head differs from the state's"));
     }
   }
   for (auto& [id, entry] : touched) {

@@ -45,8 +45,8 @@ struct CastReceipt {
   uint64_t time = 0;
   Hash32 previous{};
 };
-/// Of record `index`, which must be a ballot, under the checkpoint `note` of `size` records; `nodes`
-/// are those of the first `size` records. Errors: NotFound, DataLoss, Unavailable.
+/// Of record `index`, which must be a ballot, under the checkpoint `note` of `size` records;
+/// `nodes` are those of the first `size` records. Errors: NotFound, DataLoss, Unavailable.
 absl::StatusOr<CastReceipt> MakeReceipt(const ledger::Store& store, const Hash32& poll,
                                         uint64_t index, uint64_t size, const std::string& note,
                                         const ledger::NodeReader& nodes);
@@ -54,7 +54,7 @@ absl::StatusOr<CastReceipt> MakeReceipt(const ledger::Store& store, const Hash32
 /// What was appended.
 struct Appended {
   Hash32 poll{};
-  uint64_t index = 0;  ///< of the (first) record
+  uint64_t index = 0;   ///< of the (first) record
   CastReceipt receipt;  ///< ballots only
 };
 
@@ -76,7 +76,7 @@ class Sequencer {
   };
   struct Options {
     size_t queue = 4096;
-    size_t max_polls = 64;      ///< that are neither certified nor cancelled
+    size_t max_polls = 64;  ///< that are neither certified nor cancelled
     std::string anchor_folder;
     /// Tests: called before every durable write; an error counts as the write's.
     std::function<absl::Status()> before_append;
@@ -91,7 +91,8 @@ class Sequencer {
 
   /// False when the queue is full; `item` is then untouched.
   bool TrySubmit(Item&& item) { return lane_->TryPush(std::move(item)); }
-  /// Submits and waits. Errors: the rejection; ResourceExhausted when the queue is full; Unavailable.
+  /// Submits and waits. Errors: the rejection; ResourceExhausted when the queue is full;
+  /// Unavailable.
   absl::StatusOr<Appended> SubmitAndWait(std::shared_ptr<LivePoll> poll,
                                          std::vector<Checked> payloads);
   /// Works off what waits; later submissions are refused.

@@ -37,16 +37,14 @@ std::string_view MessageOf(const absl::Status& status) {
   return {status.message().data(), status.message().size()};
 }
 
-absl::Status Damaged(std::string_view what) {
-  return Failure(absl::StatusCode::kDataLoss, what);
-}
+absl::Status Damaged(std::string_view what) { return Failure(absl::StatusCode::kDataLoss, what); }
 
 /// gRPC's own messages name peers; where they came from is all that may be kept of them.
 void LogForGrpc(gpr_log_func_args* args) {
   if (args->severity < GPR_LOG_SEVERITY_ERROR) return;
   std::string_view file = args->file;
-  Log::ToStderr(Cat("gRPC reports an error at ", file.substr(file.rfind('/') + 1), ":",
-                    args->line, "\n"));
+  Log::ToStderr(
+      Cat("gRPC reports an error at ", file.substr(file.rfind('/') + 1), ":", args->line, "\n"));
 }
 
 void InitializeGrpcOnce() {
@@ -85,8 +83,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Settings settings, Environ
   URNA_RETURN_IF_ERROR(server->OpenStores());
   URNA_RETURN_IF_ERROR(server->CheckAnchors());
   for (const Hash32& id : server->store_->Polls()) {
-    URNA_RETURN_IF_ERROR(
-        base::Annotate(server->LoadPoll(id), Cat("poll ", base::Hex(id))));
+    URNA_RETURN_IF_ERROR(base::Annotate(server->LoadPoll(id), Cat("poll ", base::Hex(id))));
   }
   URNA_RETURN_IF_ERROR(server->Listen());
   return server;
@@ -99,8 +96,9 @@ absl::Status Server::OpenStores() {
   auto key = ReadSigningKey(CheckpointKeyPath(data));
   if (absl::IsNotFound(key.status())) {
     return Failure(absl::StatusCode::kNotFound,
-                   Cat(data, ": is not a server's data folder (checkpoint.key is missing); "
-                             "`urna-server setup` makes one"));
+                   Cat(data,
+                       ": is not a server's data folder (checkpoint.key is missing); "
+                       "`urna-server setup` makes one"));
   }
   URNA_RETURN_IF_ERROR(key.status());
   checkpoint_key_ = std::make_unique<crypto::Ed25519Key>(*std::move(key));
@@ -113,8 +111,8 @@ absl::Status Server::OpenStores() {
     Issuer::Options options;
     options.folder = IssuerFolder(data, i);
     options.anchor = Cat(settings_.anchor, "/issuer-", i, ".anchor");
-    URNA_ASSIGN_OR_RETURN(auto issuer, Issuer::Open(std::move(options), std::move(identity),
-                                                    clock_, environment_.fatal));
+    URNA_ASSIGN_OR_RETURN(auto issuer, Issuer::Open(std::move(options), std::move(identity), clock_,
+                                                    environment_.fatal));
     issuers_.push_back(std::move(issuer));
   }
 
@@ -123,9 +121,9 @@ absl::Status Server::OpenStores() {
   options.max_polls = settings_.max_polls;
   options.anchor_folder = settings_.anchor;
   options.before_append = environment_.before_append;
-  sequencer_ = std::make_unique<Sequencer>(
-      std::move(options), *store_, book_, *checkpoint_key_, clock_, log_, environment_.fatal,
-      [this] { steward_->Wake(); });
+  sequencer_ =
+      std::make_unique<Sequencer>(std::move(options), *store_, book_, *checkpoint_key_, clock_,
+                                  log_, environment_.fatal, [this] { steward_->Wake(); });
   steward_ = std::make_unique<Steward>(
       Steward::Options{environment_.steward_interval, Cat(data, "/published")}, book_, *sequencer_,
       issuers_, *checkpoint_key_, clock_, log_);
@@ -164,10 +162,9 @@ Server::Publication Server::PublishedBefore(const Hash32& id) const {
   const auto note = ledger::Note::Parse(note_text);
   if (!note.ok()) return {};
   const auto body = ledger::Checkpoint::ParseBody(note->text);
-  if (!body.ok() ||
-      !ledger::VerifyNote(*note, {body->origin, ledger::kTypeEd25519,
-                                  checkpoint_key_->public_key()})
-           .ok()) {
+  if (!body.ok() || !ledger::VerifyNote(
+                         *note, {body->origin, ledger::kTypeEd25519, checkpoint_key_->public_key()})
+                         .ok()) {
     return {};
   }
   before.size = body->size;
@@ -175,15 +172,14 @@ Server::Publication Server::PublishedBefore(const Hash32& id) const {
 }
 
 /// `published`: how much an earlier run showed; if 0, becomes what the opening showed.
-absl::Status Server::Replay(LivePoll& live, const ledger::Store::Head& head,
-                            uint64_t& published) {
+absl::Status Server::Replay(LivePoll& live, const ledger::Store::Head& head, uint64_t& published) {
   absl::Status fault;
   poll::Replay replay(
       poll::Replay::Trust::kOwnStore, live.Reader(),
       [&fault](uint64_t index, uint8_t kind, const absl::Status& status) {
         if (fault.ok()) {
-          fault = Damaged(Cat("record ", index, " ('", poll::KindName(kind),
-                              "'): ", MessageOf(status)));
+          fault = Damaged(
+              Cat("record ", index, " ('", poll::KindName(kind), "'): ", MessageOf(status)));
         }
       },
       OnAllCores);
@@ -206,9 +202,9 @@ absl::Status Server::Replay(LivePoll& live, const ledger::Store::Head& head,
       for (const std::string& bytes : chunk) {
         URNA_ASSIGN_OR_RETURN(const auto record, ledger::DecodeRecord(bytes));
         if (record.kind != static_cast<uint8_t>(poll::RecordKind::kBallotCast)) continue;
-        URNA_ASSIGN_OR_RETURN(const auto payload,
-                              poll::DecodePayload(record.kind, record.payload,
-                                                  replay.state().definition().get()));
+        URNA_ASSIGN_OR_RETURN(
+            const auto payload,
+            poll::DecodePayload(record.kind, record.payload, replay.state().definition().get()));
         live.NotePendingRevision(replay.state(), std::get<poll::BallotCast>(payload));
       }
     }
@@ -225,10 +221,9 @@ absl::Status Server::Replay(LivePoll& live, const ledger::Store::Head& head,
 absl::Status Server::CheckAgainstAnchor(const LivePoll& live) {
   const auto found = anchors_.find(live.id);
   if (found == anchors_.end() || found->second->newest().empty()) return absl::OkStatus();
-  const auto anchored =
-      ledger::OpenCheckpoint(found->second->newest(),
-                             {live.state.definition()->ballot_box.name, ledger::kTypeEd25519,
-                              checkpoint_key_->public_key()});
+  const auto anchored = ledger::OpenCheckpoint(
+      found->second->newest(), {live.state.definition()->ballot_box.name, ledger::kTypeEd25519,
+                                checkpoint_key_->public_key()});
   URNA_RETURN_IF_ERROR(base::Annotate(anchored.status(), "the anchor"));
   if (anchored->size > live.state.size()) {
     return Damaged(Cat("the store holds ", live.state.size(), " records, but a checkpoint of ",
@@ -261,15 +256,15 @@ absl::Status Server::LoadPoll(const Hash32& id) {
     URNA_ASSIGN_OR_RETURN(const Hash32 root,
                           ledger::RootAt(before.size, store_->Nodes(id, before.size)));
     if (before.period == 0) before.period = clock_.Now() / definition.publish_every;
-    live->ResumePublication(
-        before.size, ledger::SignCheckpoint({origin, before.size, root}, *checkpoint_key_),
-        before.period);
+    live->ResumePublication(before.size,
+                            ledger::SignCheckpoint({origin, before.size, root}, *checkpoint_key_),
+                            before.period);
   } else {
     live->Publish(clock_.Now());
   }
   live->RefreshView();
-  log_.Line(Cat("poll ", base::Hex(id), ": \"", definition.title.begin()->second, "\", ",
-                head.size, " records, ", poll::PhaseName(live->state.phase())));
+  log_.Line(Cat("poll ", base::Hex(id), ": \"", definition.title.begin()->second, "\", ", head.size,
+                " records, ", poll::PhaseName(live->state.phase())));
   book_.Add(std::move(live));
   return absl::OkStatus();
 }
@@ -295,9 +290,9 @@ absl::Status Server::Listen() {
   const Settings& s = settings_;
   std::vector<crypto::Ed25519Public> issuer_keys;
   for (const auto& issuer : issuers_) issuer_keys.push_back(issuer->identity());
-  steps_ = std::make_unique<Steps>(
-      Steps::Rules{s.officials, checkpoint_key_->public_key(), issuer_keys}, book_, *sequencer_,
-      clock_, log_);
+  steps_ =
+      std::make_unique<Steps>(Steps::Rules{s.officials, checkpoint_key_->public_key(), issuer_keys},
+                              book_, *sequencer_, clock_, log_);
   control_lane_ = std::make_unique<TaskLane>(size(s.control_threads, s.control_queue));
   issuing_ = std::make_unique<IssuingService>(size(s.issuing_threads, s.issuing_queue), book_,
                                               issuers_, clock_);

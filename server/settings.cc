@@ -93,8 +93,8 @@ std::vector<Setting> MakeSettings() {
                      Settings().listen, &Settings::listen));
   all.push_back(Text("certificate", network, "PEM file of the server's TLS certificate",
                      "DATA/tls.crt", &Settings::certificate));
-  all.push_back(Text("key", network, "PEM file of the certificate's key", "DATA/tls.key",
-                     &Settings::key));
+  all.push_back(
+      Text("key", network, "PEM file of the certificate's key", "DATA/tls.key", &Settings::key));
   all.push_back(YesOrNo("plaintext", network,
                         "yes: without TLS, for tests and for a proxy on this machine; only where "
                         "`listen` is a loopback address",
@@ -134,7 +134,9 @@ absl::Status ReadConfig(const std::string& path, std::string_view text, Settings
     ++number;
     const std::string_view line = base::Trim(raw);
     if (line.empty() || line.front() == '#') continue;
-    const auto wrong = [&](std::string_view what) { return Bad(Cat(path, ":", number, ": ", what)); };
+    const auto wrong = [&](std::string_view what) {
+      return Bad(Cat(path, ":", number, ": ", what));
+    };
     const size_t equals = line.find('=');
     if (equals == std::string_view::npos) return wrong("expected \"name = value\"");
     const std::string_view name = base::Trim(line.substr(0, equals));
@@ -148,8 +150,8 @@ absl::Status ReadConfig(const std::string& path, std::string_view text, Settings
     }
     const absl::Status status = setting->set(settings, value);
     if (!status.ok()) {
-      return wrong(Cat(name, ": ",
-                       std::string_view(status.message().data(), status.message().size())));
+      return wrong(
+          Cat(name, ": ", std::string_view(status.message().data(), status.message().size())));
     }
   }
   return absl::OkStatus();

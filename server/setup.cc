@@ -35,7 +35,7 @@ std::string IssuerKeyPath(const std::string& data, uint64_t issuer) {
   return Cat(IssuerFolder(data, issuer), "/identity.key");
 }
 
-absl::StatusOr<SetupResult> Setup(const SetupOptions& options) {
+absl::StatusOr<SetupResult> MakeDataFolder(const SetupOptions& options) {
   URNA_ASSIGN_OR_RETURN(const TlsIdentity tls, MakeTlsIdentity(options.hostnames));
   std::error_code error;
   const std::string data = std::filesystem::absolute(options.data, error).string();

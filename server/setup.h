@@ -22,7 +22,7 @@ struct SetupResult {
 };
 /// Makes a data folder: keys (mode 0600), TLS certificate, configuration file.
 /// Errors: AlreadyExists if the folder holds anything; InvalidArgument for a bad host name.
-absl::StatusOr<SetupResult> Setup(const SetupOptions& options);
+absl::StatusOr<SetupResult> MakeDataFolder(const SetupOptions& options);
 
 /// Where setup put things.
 std::string CheckpointKeyPath(const std::string& data);

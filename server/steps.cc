@@ -85,9 +85,8 @@ absl::StatusOr<poll::Payload> WithApprovals(RecordKind kind, const std::string& 
                                             const poll::Definition* definition,
                                             poll::Approvals approvals) {
   // No approvals are one zero byte.
-  URNA_ASSIGN_OR_RETURN(
-      poll::Payload payload,
-      poll::DecodePayload(static_cast<uint8_t>(kind), body + '\0', definition));
+  URNA_ASSIGN_OR_RETURN(poll::Payload payload,
+                        poll::DecodePayload(static_cast<uint8_t>(kind), body + '\0', definition));
   std::visit(
       [&](auto& p) {
         if constexpr (requires { p.approvals; }) p.approvals = std::move(approvals);
@@ -173,11 +172,9 @@ absl::StatusOr<Steps::Proposal> Steps::MakeProposal(const Step& step,
                       : "the first approval must carry the entries of the roll");
   }
   if (step.kind == RecordKind::kDefined) {
-    URNA_ASSIGN_OR_RETURN(const auto payload,
-                          WithApprovals(step.kind, step.body, nullptr, {}));
+    URNA_ASSIGN_OR_RETURN(const auto payload, WithApprovals(step.kind, step.body, nullptr, {}));
     const auto& defined = std::get<poll::Defined>(payload);
-    if (defined.length != attachment.size() ||
-        defined.sha256 != crypto::HashSha256(attachment)) {
+    if (defined.length != attachment.size() || defined.sha256 != crypto::HashSha256(attachment)) {
       return Reject("definition.hash", "the definition is not the one whose hash is approved");
     }
     URNA_ASSIGN_OR_RETURN(poll::Definition definition, poll::ParseDefinition(attachment));
@@ -263,8 +260,7 @@ absl::StatusOr<Steps::Progress> Steps::Approve(const Step& step, std::string att
   URNA_RETURN_IF_ERROR(CheckSubmitter(step));
   if (!HasAttachment(step.kind) && !attachment.empty()) {
     return Reject("step.attachment-unexpected",
-                  Cat("'", poll::KindName(static_cast<uint8_t>(step.kind)),
-                      "' has no attachment"));
+                  Cat("'", poll::KindName(static_cast<uint8_t>(step.kind)), "' has no attachment"));
   }
   const Key key = KeyOf(step.poll, step.kind, step.body);
   std::unique_lock guard(mutex_);
@@ -287,8 +283,7 @@ absl::StatusOr<Steps::Progress> Steps::Approve(const Step& step, std::string att
   proposal.approvals[*index] = step.signature;
 
   // One truth: what the ledger would say to the step with the approvals so far.
-  const std::shared_ptr<LivePoll> poll =
-      step.poll.has_value() ? book_.Find(*step.poll) : nullptr;
+  const std::shared_ptr<LivePoll> poll = step.poll.has_value() ? book_.Find(*step.poll) : nullptr;
   absl::StatusOr<std::vector<Checked>> group = Assemble(proposal);
   absl::Status verdict = group.status();
   if (verdict.ok()) {
@@ -312,8 +307,7 @@ absl::StatusOr<Steps::Progress> Steps::Approve(const Step& step, std::string att
   progress.poll = step.poll.value_or(Hash32{});
   if (!complete) return progress;
 
-  URNA_ASSIGN_OR_RETURN(const Appended appended,
-                        sequencer_.SubmitAndWait(poll, *std::move(group)));
+  URNA_ASSIGN_OR_RETURN(const Appended appended, sequencer_.SubmitAndWait(poll, *std::move(group)));
   proposals_.erase(key);
   log_.Line(Cat("poll ", base::Hex(appended.poll), ": '",
                 poll::KindName(static_cast<uint8_t>(step.kind)), "' is recorded"));

@@ -157,8 +157,8 @@ absl::Status Steward::Append(const std::shared_ptr<LivePoll>& poll, const Public
   const RecordKind kind = group.back().payload.kind();
   URNA_RETURN_IF_ERROR(base::Annotate(sequencer_.SubmitAndWait(poll, std::move(group)).status(),
                                       poll::KindName(static_cast<uint8_t>(kind))));
-  log_.Line(Cat("poll ", base::Hex(poll->id), ": '",
-                poll::KindName(static_cast<uint8_t>(kind)), "' is recorded"));
+  log_.Line(Cat("poll ", base::Hex(poll->id), ": '", poll::KindName(static_cast<uint8_t>(kind)),
+                "' is recorded"));
   return absl::OkStatus();
 }
 
@@ -199,9 +199,8 @@ absl::Status Steward::CountIssuance(const std::shared_ptr<LivePoll>& poll, bool 
     }
     // The poll has ended, so that no answer is admitted any more; those that were must be counted.
     if (last) issuer->FinishAnswers();
-    URNA_RETURN_IF_ERROR(
-        Append(poll, *view,
-               {issuer->Count(poll->id, index, view->definition->styles.size(), counter)}));
+    URNA_RETURN_IF_ERROR(Append(
+        poll, *view, {issuer->Count(poll->id, index, view->definition->styles.size(), counter)}));
   }
   return absl::OkStatus();
 }

@@ -254,6 +254,8 @@ TEST_F(ForkTest, RefusesANewRootOverTheOldChain) {
 TEST_F(ForkTest, RefusesAShorterLedger) {
   server_->tamper = [](std::vector<std::string>& records) { records.pop_back(); };
   ExpectForked();
+  // One old checkpoint shown again is no second history.
+  EXPECT_THAT(Text(Fetch().status()), HasSubstr("shorter"));
 }
 
 TEST_F(ForkTest, ABadSignatureIsNoProofOfAFork) {

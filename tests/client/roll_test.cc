@@ -33,8 +33,8 @@ std::vector<std::string> Texts(const CsvRow& row) {
 // --- Tables ---
 
 TEST(Csv, ReadsWhatRfc4180Allows) {
-  const auto rows = ParseCsv("f", "\xEF\xBB\xBFid,name\r\n1,\"Nowak, Jan\"\r\n\r\n2,\"a \"\"b\"\"\nc\"\n3,",
-                             ',');
+  const auto rows =
+      ParseCsv("f", "\xEF\xBB\xBFid,name\r\n1,\"Nowak, Jan\"\r\n\r\n2,\"a \"\"b\"\"\nc\"\n3,", ',');
   ASSERT_TRUE(rows.ok()) << rows.status();
   ASSERT_EQ(rows->size(), 4u);
   EXPECT_THAT(Texts((*rows)[0]), ElementsAre("id", "name"));
@@ -47,7 +47,7 @@ TEST(Csv, ReadsWhatRfc4180Allows) {
 
 TEST(Csv, WritesWhatItReads) {
   const std::vector<std::string> fields = {"plain", "with, comma", "with \"quotes\"", "two\nlines",
-                                           "", "zażółć"};
+                                           "",      "zażółć"};
   const auto rows = ParseCsv("f", FormatCsvRow({fields.begin(), fields.end()}), ',');
   ASSERT_TRUE(rows.ok()) << rows.status();
   ASSERT_EQ(rows->size(), 1u);
@@ -59,9 +59,8 @@ TEST(Residents, ReadsColumnsByNameWithAnotherSeparator) {
   columns.id = "PESEL";
   columns.style = "okręg";
   columns.separator = ';';
-  const auto residents =
-      ParseResidents("f", "okręg;uwagi;name;address;PESEL\nd1;x;Ewa;ul. Długa 1, m. 2;77\n",
-                     columns);
+  const auto residents = ParseResidents(
+      "f", "okręg;uwagi;name;address;PESEL\nd1;x;Ewa;ul. Długa 1, m. 2;77\n", columns);
   ASSERT_TRUE(residents.ok()) << residents.status();
   ASSERT_EQ(residents->size(), 1u);
   EXPECT_EQ((*residents)[0].id, "77");
@@ -78,7 +77,8 @@ TEST(Residents, NamesFileLineAndColumnOfAnError) {
       {"id,name,address\n", "r.csv: line 1: there is no column \"style\""},
       {"id,name,address,style,id\n", "r.csv: line 1, column 5 (id): is there twice"},
       {"id,name,address,style\n", "r.csv: line 1: there is nobody on the list"},
-      {"id,name,address,style\n1,A,B,s\n2,A,B\n", "r.csv: line 3: has 3 columns, the first line has 4"},
+      {"id,name,address,style\n1,A,B,s\n2,A,B\n",
+       "r.csv: line 3: has 3 columns, the first line has 4"},
       {"id,name,address,style\n,A,B,s\n", "r.csv: line 2, column 1 (id): is empty"},
       {"id,name,address,style\n1,A,B, \n", "r.csv: line 2, column 4 (style): is empty"},
       {"id,name,address,style\n1,A,B,s\n2,A,B,s\n1,C,D,s\n",
@@ -110,7 +110,8 @@ class CodesTest : public ::testing::Test {
 
   void WriteResidents(int count) {
     std::string text = "id,name,address,style\r\n";
-    for (int i = 0; i < count; ++i) text += Cat(i, ",\"Nowak, Jan\",ul. Długa ", i, ",d", i % 2, "\r\n");
+    for (int i = 0; i < count; ++i)
+      text += Cat(i, ",\"Nowak, Jan\",ul. Długa ", i, ",d", i % 2, "\r\n");
     ASSERT_TRUE(base::WriteFileAtomic(folder_ + "/residents.csv", text).ok());
   }
   CodesOptions Options() const {
@@ -153,8 +154,7 @@ TEST_F(CodesTest, RollHoldsTheCredentialOfEveryCode) {
     EXPECT_EQ(entry->style, row[2].text);
   }
   const auto list = base::ReadFile(folder_ + "/residents.csv");
-  EXPECT_EQ(Read("persons.sha256"),
-            base::Hex(crypto::HashSha256(*list)) + "  residents.csv\n");
+  EXPECT_EQ(Read("persons.sha256"), base::Hex(crypto::HashSha256(*list)) + "  residents.csv\n");
   EXPECT_EQ(ReadSha256(folder_ + "/out/persons.sha256").value(), crypto::HashSha256(*list));
 }
 
@@ -322,7 +322,8 @@ TEST_F(RollFileTest, NamesTheLineOfAnError) {
       {head + Line(0, "a,b"), "f: line 2: has more than two columns"},
       {head + Line(0, "a") + Line(2, "a") + Line(1, "a"),
        "f: line 4, column 1 (credential): is not above line 3"},
-      {head + Line(0, "a") + Line(0, "b"), "f: line 3, column 1 (credential): is the same as on line 2"},
+      {head + Line(0, "a") + Line(0, "b"),
+       "f: line 3, column 1 (credential): is the same as on line 2"},
   };
   for (const auto& c : kCases) {
     const auto roll = RollFile::Parse("f", c.text);
@@ -337,7 +338,8 @@ TEST_F(RollFileTest, FitsOnlyAPollWithItsLabelAndStyles) {
   const poll::Definition& definition = *election.state().definition();
   RollFile roll;
   roll.label = "test-roll";
-  roll.entries = {{points_[0], "style-1", 2}, {points_[1], "style-0", 3}, {points_[2], "style-1", 4}};
+  roll.entries = {
+      {points_[0], "style-1", 2}, {points_[1], "style-0", 3}, {points_[2], "style-1", 4}};
   const auto summary = MatchRoll("f", roll, definition);
   ASSERT_TRUE(summary.ok()) << summary.status();
   EXPECT_THAT(summary->per_style, ElementsAre(1, 2));

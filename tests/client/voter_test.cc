@@ -117,14 +117,15 @@ class FakeIssuing final : public v1::Issuing::Service {
     return Cat(offer.A.view(), offer.C.view());
   }
   const crypto::TokenInfo& Info(const std::string& credential, uint32_t issuer) {
-    return election_.context().styles[*election_.state().StyleOf(PointOf(credential))]
+    return election_.context()
+        .styles[*election_.state().StyleOf(PointOf(credential))]
         .issuers[issuer];
   }
   static bool Signed(const std::string& credential, const std::string& signature,
                      const crypto::CredentialStatement& statement) {
-    return crypto::VerifyCredential(PointOf(credential), statement,
-                                    {PointOf(signature.substr(0, 32)),
-                                     ScalarOf(signature.substr(32))})
+    return crypto::VerifyCredential(
+               PointOf(credential), statement,
+               {PointOf(signature.substr(0, 32)), ScalarOf(signature.substr(32))})
         .ok();
   }
 
@@ -245,7 +246,8 @@ class VoterTest : public ::testing::Test {
     return voter.Cast(*casting_stub_, *reading_stub_);
   }
   void ExpectValidTokens(const Wallet& wallet) {
-    const crypto::BallotKey key = crypto::DeriveBallotKey(wallet.omega, election_.context().opening);
+    const crypto::BallotKey key =
+        crypto::DeriveBallotKey(wallet.omega, election_.context().opening);
     const auto& infos = election_.context().styles[0].issuers;
     ASSERT_EQ(wallet.tokens.size(), infos.size());
     for (size_t i = 0; i < infos.size(); ++i) {
@@ -368,8 +370,9 @@ TEST_F(VoterTest, RefusesAnotherCredentialThanTheWallets) {
 
 TEST_F(VoterTest, RefusesTheWalletOfAnotherPollOrStyle) {
   const auto create = [&](Wallet& wallet) {
-    return Voter::Create(election_.state().context(), &wallet,
-                         [](const Wallet&) { return absl::OkStatus(); }, Retry{})
+    return Voter::Create(
+               election_.state().context(), &wallet, [](const Wallet&) { return absl::OkStatus(); },
+               Retry{})
         .status()
         .code();
   };
@@ -393,7 +396,8 @@ TEST_F(VoterTest, CastsABallotAndChecksItsReceipt) {
   EXPECT_EQ(receipt->revision, 1);
   EXPECT_EQ(receipt->receipt.index, election_.records().size() - 1);
   EXPECT_EQ(receipt->checkpoint.size, election_.records().size());
-  EXPECT_EQ(receipt->text, election_.MakeReceipt(receipt->receipt.index, election_.records().size()));
+  EXPECT_EQ(receipt->text,
+            election_.MakeReceipt(receipt->receipt.index, election_.records().size()));
   EXPECT_EQ(election_.state().distinct_ballots(), 1u);
   EXPECT_EQ(Reloaded().last_revision, 1);
   EXPECT_FALSE(Reloaded().pending.has_value());

@@ -35,8 +35,8 @@ class WalletTest : public ::testing::Test {
             crypto::Scalar::Random()};
   }
   static Wallet SomeWallet() {
-    Wallet wallet = Wallet::New(crypto::HashSha256("poll"), crypto::CredentialKey::New().V,
-                                "dzielnica-1", 2);
+    Wallet wallet =
+        Wallet::New(crypto::HashSha256("poll"), crypto::CredentialKey::New().V, "dzielnica-1", 2);
     wallet.tokens[1] = SomeToken();
     wallet.last_revision = 7;
     wallet.pending = PendingBallot{8, std::string("\0\xff payload", 10)};

@@ -205,14 +205,14 @@ TEST(Casting, NamesWhatIsMalformed) {
   v1::CastRequest request;
   request.set_poll("short");
   v1::CastResponse response;
-  Outcome outcome = TestServer::Run(
-      [&](auto* context) { return s.casting->Cast(context, request, &response); });
+  Outcome outcome =
+      TestServer::Run([&](auto* context) { return s.casting->Cast(context, request, &response); });
   EXPECT_EQ(outcome.reject, "request.malformed");
   EXPECT_EQ(outcome.message, "poll: has 5 bytes, must have 32");
 
   request.set_poll(std::string(32, 'x'));
-  outcome = TestServer::Run(
-      [&](auto* context) { return s.casting->Cast(context, request, &response); });
+  outcome =
+      TestServer::Run([&](auto* context) { return s.casting->Cast(context, request, &response); });
   EXPECT_EQ(outcome.code, grpc::StatusCode::NOT_FOUND);
 
   EXPECT_EQ(s.Cast("").reject, "record.malformed");

@@ -80,7 +80,8 @@ TEST(Course, APollRunsFromItsDefinitionToItsCertificateOverRestarts) {
   const auto kinds = Kinds(s.records);
   EXPECT_EQ(kinds.back(), static_cast<uint8_t>(RecordKind::kCertified));
   // The end comes after the last ballot and before the last counts.
-  const auto ended = std::find(kinds.begin(), kinds.end(), static_cast<uint8_t>(RecordKind::kEnded));
+  const auto ended =
+      std::find(kinds.begin(), kinds.end(), static_cast<uint8_t>(RecordKind::kEnded));
   EXPECT_EQ(std::count(ended, kinds.end(), static_cast<uint8_t>(RecordKind::kBallotCast)), 0);
   EXPECT_EQ(std::count(ended, kinds.end(), static_cast<uint8_t>(RecordKind::kIssuanceCounted)), 2);
 }

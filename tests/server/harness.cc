@@ -126,8 +126,7 @@ TestServer::TestServer(const urna::testing::ElectionOptions& options)
        "checkpoint key");
   for (uint32_t i = 0; i < options.issuers; ++i) {
     Must(base::MakeFolders(IssuerFolder(data(), i), 0700), "issuer folder");
-    Must(CreateSecretFile(IssuerKeyPath(data(), i),
-                          base::View(election.issuer(i).seed().Expose())),
+    Must(CreateSecretFile(IssuerKeyPath(data(), i), base::View(election.issuer(i).seed().Expose())),
          "issuer key");
   }
 }
@@ -150,8 +149,8 @@ absl::Status TestServer::TryStart() {
   server_ = *std::move(server);
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  channel_ = grpc::CreateCustomChannel(server_->address(), grpc::InsecureChannelCredentials(),
-                                       arguments);
+  channel_ =
+      grpc::CreateCustomChannel(server_->address(), grpc::InsecureChannelCredentials(), arguments);
   issuing = v1::Issuing::NewStub(channel_);
   casting = v1::Casting::NewStub(channel_);
   officials = v1::Officials::NewStub(channel_);
@@ -240,8 +239,7 @@ v1::Step TestServer::MakeStep(const Payload& payload, size_t official) {
   step.set_kind(static_cast<uint32_t>(kind));
   step.set_body(body);
   step.set_official(Bytes(election.official(official).public_key()));
-  const auto signature =
-      election.official(official).Sign(poll::OfficialMessage(kind, place, body));
+  const auto signature = election.official(official).Sign(poll::OfficialMessage(kind, place, body));
   step.set_signature(std::string(base::View(signature)));
   return step;
 }
@@ -251,8 +249,7 @@ Outcome TestServer::Send(const v1::Step& step, const std::string& attachment,
   v1::ApproveResponse ignored;
   grpc::ClientContext context;
   SetDeadline(context);
-  const auto stream =
-      officials->Approve(&context, response == nullptr ? &ignored : response);
+  const auto stream = officials->Approve(&context, response == nullptr ? &ignored : response);
   v1::ApproveRequest request;
   *request.mutable_step() = step;
   bool writable = stream->Write(request);
@@ -264,8 +261,8 @@ Outcome TestServer::Send(const v1::Step& step, const std::string& attachment,
   return From(stream->Finish(), context);
 }
 
-Outcome TestServer::Approve(const Payload& payload, size_t official,
-                            const std::string& attachment, v1::ApproveResponse* response) {
+Outcome TestServer::Approve(const Payload& payload, size_t official, const std::string& attachment,
+                            v1::ApproveResponse* response) {
   return Send(MakeStep(payload, official), attachment, response);
 }
 
@@ -327,12 +324,17 @@ Outcome TestServer::Submit(RecordKind kind, const std::string& payload) {
 }
 
 void TestServer::SignAsTrustee(Payload& payload, uint32_t trustee) const {
-  const auto signature = election.trustee(trustee - 1).Sign(poll::ParticipantMessage(
-      "trustee", poll::KindOf(payload), poll_, trustee, state_->TrusteeCounter(trustee),
-      poll::PayloadBody(payload)));
+  const auto signature = election.trustee(trustee - 1)
+                             .Sign(poll::ParticipantMessage(
+                                 "trustee", poll::KindOf(payload), poll_, trustee,
+                                 state_->TrusteeCounter(trustee), poll::PayloadBody(payload)));
   std::visit(
       [&](auto& p) {
-        if constexpr (requires { p.trustee; p.signature; }) p.signature = signature;
+        if constexpr (requires {
+                        p.trustee;
+                        p.signature;
+                      })
+          p.signature = signature;
       },
       payload);
 }
@@ -393,14 +395,14 @@ void TestServer::KeyCeremony() {
 
 Payload TestServer::DecryptionPayload(uint32_t trustee, uint32_t contest) const {
   const auto input = state_->DecryptionInputFor(contest, trustee);
-  const auto share = crypto::MakeDecryptionShare(
-      {.opening = context().opening,
-       .closed = *state_->closed(),
-       .contest = state_->definition()->contests[contest].id,
-       .trustee = trustee,
-       .R = input.R,
-       .P = input.P},
-      std::span(shares_[trustee - 1]).first(input.P.size()));
+  const auto share =
+      crypto::MakeDecryptionShare({.opening = context().opening,
+                                   .closed = *state_->closed(),
+                                   .contest = state_->definition()->contests[contest].id,
+                                   .trustee = trustee,
+                                   .R = input.R,
+                                   .P = input.P},
+                                  std::span(shares_[trustee - 1]).first(input.P.size()));
   poll::DecryptionPart part;
   part.trustee = static_cast<uint8_t>(trustee);
   part.contest = static_cast<uint16_t>(contest);
@@ -479,8 +481,8 @@ Outcome TestServer::Begin(size_t voter, Issuance* issuance, uint32_t issuer) {
   issuance->offer.C = Must(Point::Decode(offer.substr(32)), "C");
   auto& who = election.voter(voter);
   who.ballot_key = crypto::DeriveBallotKey(who.omega, info.opening);
-  issuance->request = std::make_unique<crypto::TokenRequest>(info, issuance->offer, who.omega,
-                                                             who.ballot_key.BK);
+  issuance->request =
+      std::make_unique<crypto::TokenRequest>(info, issuance->offer, who.omega, who.ballot_key.BK);
   return outcome;
 }
 

@@ -116,8 +116,8 @@ class TestServer {
   Outcome Send(const v1::Step& step, const std::string& attachment,
                v1::ApproveResponse* response = nullptr);
   /// Approval by one official.
-  Outcome Approve(const poll::Payload& payload, size_t official,
-                  const std::string& attachment = "", v1::ApproveResponse* response = nullptr);
+  Outcome Approve(const poll::Payload& payload, size_t official, const std::string& attachment = "",
+                  v1::ApproveResponse* response = nullptr);
   /// Approvals by as many officials as needed; must be recorded.
   void Record(const poll::Payload& payload, const std::string& attachment = "");
   poll::Payload DefinedPayload() const;
@@ -154,7 +154,8 @@ class TestServer {
   crypto::CredentialSignature Sign(size_t voter, const crypto::CredentialStatement& statement);
   /// All tokens of this voter.
   void Issue(size_t voter);
-  /// A ballot for option `choice` (-1: blank), with the next revision; tokens are issued if need be.
+  /// A ballot for option `choice` (-1: blank), with the next revision; tokens are issued if need
+  /// be.
   std::string MakeBallot(size_t voter, int choice);
   Outcome Cast(const std::string& ballot, v1::CastResponse* response = nullptr);
 

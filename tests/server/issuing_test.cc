@@ -151,8 +151,7 @@ TEST(Issuing, RefusesWithoutTheCredentialsSignature) {
   begin.set_credential(std::string(s.election.voter(0).credential.V.view()));
   v1::BeginResponse begun;
   const auto send = [&] {
-    return TestServer::Run(
-        [&](auto* context) { return s.issuing->Begin(context, begin, &begun); });
+    return TestServer::Run([&](auto* context) { return s.issuing->Begin(context, begin, &begun); });
   };
   EXPECT_EQ(send().reject, "request.malformed") << "no signature";
   // Another resident's signature; a signature for another purpose.

@@ -156,7 +156,7 @@ TEST(Lanes, WhileTheDiskIsSlowReadersAreServedAndFullQueuesRefuse) {
     }
     return count;
   };
-  Await([&] { return finished(more) == 2 && finished(begins) == 2; }, "refusals");
+  Await([&] { return finished(more) == 2 && finished(begins) >= 2; }, "refusals");
   for (auto* calls : {&more, &begins}) {
     for (auto& call : *calls) {
       if (call.wait_for(std::chrono::seconds(0)) != std::future_status::ready) continue;

@@ -26,8 +26,8 @@ TEST(Logs, NothingInTheLogLinksAnybodyToABallot) {
   s.Cast("rubbish");
   s.clock.Set(s.end());
   s.Close();
-  for (const auto& key : {s.election.ballot_box().seed().Expose(),
-                          s.election.issuer(0).seed().Expose()}) {
+  for (const auto& key :
+       {s.election.ballot_box().seed().Expose(), s.election.issuer(0).seed().Expose()}) {
     secrets.push_back(base::Hex(key));
   }
   const std::string own = s.server().address();

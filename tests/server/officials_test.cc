@@ -98,8 +98,9 @@ TEST(Officials, RefusesDefinitionsThatAreNotForThisServer) {
   const std::string json = s.election.definition_json();
   const auto hex = [](const crypto::Ed25519Key& key) { return base::Hex(key.public_key()); };
   const auto define = [&](const std::string& text) { return s.Approve(DefinedOf(text), 0, text); };
-  ExpectRefused(define(Replaced(json, hex(s.election.ballot_box()), hex(other.election.ballot_box()))),
-                "definition.ballot-box-unknown", grpc::StatusCode::INVALID_ARGUMENT);
+  ExpectRefused(
+      define(Replaced(json, hex(s.election.ballot_box()), hex(other.election.ballot_box()))),
+      "definition.ballot-box-unknown", grpc::StatusCode::INVALID_ARGUMENT);
   ExpectRefused(define(Replaced(json, hex(s.election.issuer(0)), hex(other.election.issuer(0)))),
                 "definition.issuer-unknown", grpc::StatusCode::INVALID_ARGUMENT);
   ExpectRefused(

@@ -18,8 +18,7 @@ uint64_t CheckpointSize(TestServer& s) {
   EXPECT_TRUE(TestServer::Run([&](auto* context) {
                 return s.reading->Checkpoint(context, request, &response);
               }).ok());
-  const auto checkpoint =
-      ledger::OpenCheckpoint(response.note(), s.election.checkpoint_key());
+  const auto checkpoint = ledger::OpenCheckpoint(response.note(), s.election.checkpoint_key());
   EXPECT_TRUE(checkpoint.ok()) << checkpoint.status();
   return checkpoint->size;
 }
@@ -160,8 +159,8 @@ TEST(Reading, AnswersHealthChecksAndReflection) {
   const auto health = Call(s, "/grpc.health.v1.Health/Check", "");
   EXPECT_EQ(health.first, grpc::StatusCode::OK);
   EXPECT_EQ(health.second, "\x08\x01");  // status: SERVING
-  const auto services = Call(
-      s, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "\x3a\x01*");
+  const auto services =
+      Call(s, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "\x3a\x01*");
   EXPECT_EQ(services.first, grpc::StatusCode::OK);
   for (const char* name : {"Issuing", "Casting", "Officials", "Trustees", "Reading"}) {
     EXPECT_NE(services.second.find(std::string("urna.v1.") + name), std::string::npos) << name;

@@ -42,7 +42,8 @@ TEST(Settings, ErrorsNameFileAndLine) {
             "f.conf:3: there is no setting \"colour\"; urna-server --help lists them");
   EXPECT_EQ(Error("data = x\ndata = y\n"), "f.conf:2: data is given twice");
   EXPECT_EQ(Error("data =\n"), "f.conf:1: data: must not be empty");
-  EXPECT_EQ(Error("max-polls = 0\n"), "f.conf:1: max-polls: must be a whole number from 1 to 10000");
+  EXPECT_EQ(Error("max-polls = 0\n"),
+            "f.conf:1: max-polls: must be a whole number from 1 to 10000");
   EXPECT_EQ(Error("plaintext = maybe\n"), "f.conf:1: plaintext: must be yes or no");
   EXPECT_EQ(Error("official = abc\n"), "f.conf:1: official: must be 64 hexadecimal digits");
   EXPECT_EQ(Error("official = " + std::string(64, '0')),
@@ -53,9 +54,9 @@ TEST(Settings, PlaintextIsForThisMachineOnly) {
   for (const char* listen : {"127.0.0.1:7443", "127.8.8.8:1", "localhost:0", "[::1]:7443"}) {
     EXPECT_TRUE(IsLoopback(listen)) << listen;
   }
-  for (const char* listen : {"0.0.0.0:7443", "[::]:7443", "192.168.1.1:1", "example.org:1", "",
-                             "127.0.0.1", "127.0.0.1.example.org:1", "127.0.0:1",
-                             "127.0.0.256:1"}) {
+  for (const char* listen :
+       {"0.0.0.0:7443", "[::]:7443", "192.168.1.1:1", "example.org:1", "", "127.0.0.1",
+        "127.0.0.1.example.org:1", "127.0.0:1", "127.0.0.256:1"}) {
     EXPECT_FALSE(IsLoopback(listen)) << listen;
     Settings settings;
     settings.data = "x";

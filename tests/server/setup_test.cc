@@ -25,8 +25,7 @@ struct Finished {
   std::string output;
 };
 Finished RunProgram(const std::string& arguments) {
-  const std::string command =
-      base::Cat("'", URNA_BIN, "/urna-server' ", arguments, " 2>&1");
+  const std::string command = base::Cat("'", URNA_BIN, "/urna-server' ", arguments, " 2>&1");
   FILE* pipe = popen(command.c_str(), "r");
   std::string output;
   std::array<char, 4096> buffer;
@@ -40,7 +39,7 @@ TEST(Setup, MakesAFolderThatAServerStartsFromOverTls) {
   crypto::Initialize();
   const TemporaryFolder folder;
   const std::string data = folder.path() + "/data";
-  const auto made = Setup({.data = data, .hostnames = {"vote.example.org"}, .issuers = 2});
+  const auto made = MakeDataFolder({.data = data, .hostnames = {"vote.example.org"}, .issuers = 2});
   ASSERT_TRUE(made.ok()) << made.status();
   EXPECT_EQ(fs::status(data).permissions(), fs::perms::owner_all);
   Settings settings;
@@ -57,7 +56,7 @@ TEST(Setup, MakesAFolderThatAServerStartsFromOverTls) {
   grpc::SslCredentialsOptions trusted;
   trusted.pem_root_certs = *base::ReadFile(made->certificate);
   v1::InfoResponse info;
-  for (const std::string& name : {"127.0.0.1", "localhost"}) {
+  for (const std::string name : {"127.0.0.1", "localhost"}) {
     const std::string port = (*server)->address().substr((*server)->address().rfind(':'));
     const auto stub =
         v1::Reading::NewStub(grpc::CreateChannel(name + port, grpc::SslCredentials(trusted)));
@@ -78,9 +77,9 @@ TEST(Setup, NeverOverwrites) {
   crypto::Initialize();
   const TemporaryFolder folder;
   const std::string data = folder.path() + "/data";
-  ASSERT_TRUE(Setup({.data = data, .hostnames = {}, .issuers = 1}).ok());
+  ASSERT_TRUE(MakeDataFolder({.data = data, .hostnames = {}, .issuers = 1}).ok());
   const std::string key = *base::ReadFile(CheckpointKeyPath(data));
-  const auto again = Setup({.data = data, .hostnames = {}, .issuers = 1});
+  const auto again = MakeDataFolder({.data = data, .hostnames = {}, .issuers = 1});
   EXPECT_EQ(again.status().code(), absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(*base::ReadFile(CheckpointKeyPath(data)), key);
 }
@@ -90,7 +89,7 @@ TEST(Setup, RefusesWhatIsNoHostName) {
   const TemporaryFolder folder;
   for (const char* name : {"", "a b", "x,DNS:evil.example", "-a.example", "a..b", "ż.example"}) {
     const std::string data = folder.path() + "/data";
-    EXPECT_EQ(Setup({.data = data, .hostnames = {name}, .issuers = 1}).status().code(),
+    EXPECT_EQ(MakeDataFolder({.data = data, .hostnames = {name}, .issuers = 1}).status().code(),
               absl::StatusCode::kInvalidArgument)
         << name;
     EXPECT_FALSE(fs::exists(data));

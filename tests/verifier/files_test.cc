@@ -328,6 +328,18 @@ TEST_F(Recomputed, InsertedBallotOfAnotherPollIsNoticed) {
               HasSubstr(base::Cat("record ", Ballot(2), " (ballot cast) token.invalid")));
 }
 
+TEST_F(Recomputed, BrokenLinkIsNamedApartFromWhatTheRecordSays) {
+  const uint64_t sealed = FindRecord(good(), RecordKind::kRollSealed);
+  Records records(good().begin(), good().begin() + static_cast<ptrdiff_t>(sealed + 1));
+  constexpr size_t kPrevious = 1 + 1 + 8;
+  records[sealed][kPrevious] ^= 1;
+  const Audited audited = Run(records);
+  EXPECT_EQ(audited.With("FAIL"), std::set<std::string>{"chain"});
+  EXPECT_THAT(audited.Faults("chain"),
+              HasSubstr(base::Cat("record ", sealed, " (roll sealed) ledger.chain-broken")));
+  EXPECT_THAT(audited.With("PASS"), Contains("roll"));
+}
+
 TEST_F(Recomputed, RecordAfterTheCertificateIsNoticed) {
   Records records = good();
   records.push_back(records[Ballot(0)]);
