@@ -59,7 +59,7 @@ void AddLedgerCommands(CLI::App& app, GlobalOptions& global, Action* action) {
     command->add_option("--folder", flags->folder, "Folder of the export")->required();
     global.AddServer(command);
     AddExample(command, base::Cat("urna ledger ", name,
-                                  " --poll 3f…9a --folder ledger --server vote.example:7800"));
+                                  " --poll 3f…9a --folder ledger --server vote.example:7443"));
     command->callback([&global, action, flags, run] {
       *action = [&global, flags, run] { return run(global, *flags); };
     });

@@ -544,7 +544,7 @@ void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
     command->add_option("--key", flags->key, "The official's key file")->required();
     global.AddServer(command);
     global.AddPassphrase(command);
-    AddExample(command, "urna poll create poll.json --key anna.key --server vote.example:7800");
+    AddExample(command, "urna poll create poll.json --key anna.key --server vote.example:7443");
     command->callback([&global, action, flags] {
       *action = [&global, flags] { return CreatePoll(global, flags->path, flags->key); };
     });
@@ -565,7 +565,7 @@ void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
     global.AddPassphrase(command);
     AddExample(command,
                Cat("urna poll ", name, " --poll 3f…9a --key anna.key", example_flags,
-                   " --server vote.example:7800"),
+                   " --server vote.example:7443"),
                "Fetches the ledger and checks all of it before anything is signed. As many "
                "officials as the\ndefinition demands run it in turn.");
     command->callback([&global, action, flags, make] {
@@ -623,7 +623,7 @@ void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
     command->add_option("--folder", flags->folder,
                         "Folder for the ledger, kept; without it a temporary one");
     global.AddServer(command);
-    AddExample(command, "urna poll tally --poll 3f…9a --server vote.example:7800");
+    AddExample(command, "urna poll tally --poll 3f…9a --server vote.example:7443");
     command->callback(
         [&global, action, flags] { *action = [&global, flags] { return Tally(global, *flags); }; });
   }
@@ -633,7 +633,7 @@ void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
         "status", "How a poll stands, what it waits for, and who approved what is pending");
     AddPoll(command, &flags->poll);
     global.AddServer(command);
-    AddExample(command, "urna poll status --poll 3f…9a --server vote.example:7800");
+    AddExample(command, "urna poll status --poll 3f…9a --server vote.example:7443");
     command->callback([&global, action, flags] {
       *action = [&global, flags] { return Status(global, *flags); };
     });
@@ -641,7 +641,7 @@ void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
   {
     CLI::App* command = polls->add_subcommand("list", "The polls of a server");
     global.AddServer(command);
-    AddExample(command, "urna poll list --server vote.example:7800");
+    AddExample(command, "urna poll list --server vote.example:7443");
     command->callback([&global, action] { *action = [&global] { return List(global); }; });
   }
 }

@@ -202,7 +202,7 @@ void AddTrusteeCommands(CLI::App& app, GlobalOptions& global, Action* action) {
     AddExample(command,
                Cat("urna trustee ", name,
                    " --poll 3f…9a --key jan.key --state jan.state "
-                   "--server vote.example:7800"),
+                   "--server vote.example:7443"),
                "Checks the whole ledger first. Can be run again at any time: it repeats the same "
                "record.");
     command->callback([&global, action, flags, run] {

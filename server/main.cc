@@ -51,7 +51,7 @@ int RunSetup(const SetupOptions& options, bool json) {
   }
   std::cout << "\nNext:\n"
             << "  1. Put the officials' keys into " << result->config << "\n"
-            << "     (a line \"official = KEY\" for each; `urna key new` makes a key).\n"
+            << "     (a line \"official = KEY\" for each; `urna official key` makes one).\n"
             << "  2. Put `anchor` and `rocksdb-log` on another file system, and back up the keys.\n"
             << "  3. Start:  urna-server run --config " << result->config << "\n"
             << "Clients trust this server by the file " << result->certificate << ".\n";

@@ -91,6 +91,7 @@ struct Sequencer::Touched {
   std::unique_lock<StateLock> lock;
   bool is_new = false;
   bool was_by_clock = false;
+  bool officials_step = false;
   std::map<Hash32, uint64_t> bodies;  // ballots of this batch -> index
 };
 
@@ -214,6 +215,7 @@ absl::StatusOr<Appended> Sequencer::Plan(Item& item, TouchedPolls& touched) {
     poll.NotePendingRevision(poll.state, *ballot);
   }
   URNA_ASSIGN_OR_RETURN(auto records, ApplyGroup(poll.state, item.payloads, time));
+  if (poll::SignedWithoutRoot(checked.payload.kind())) entry.officials_step = true;
   poll.unwritten.push_back(std::move(records[0]));
   if (ballot != nullptr) entry.bodies[checked.payload.hash()] = appended.index;
   return appended;
@@ -301,7 +303,11 @@ absl::Status Sequencer::SignAndAnchor(Touched& entry) {
   URNA_RETURN_IF_ERROR(store_.PutCheckpoint(poll.id, poll.state.size(), poll.head_note));
   poll.written = poll.state.size();
   poll.unwritten.clear();
-  if (!entry.was_by_clock || !poll.PublishesByClock()) poll.Publish(clock_.Now());
+  // What officials do while the poll is open is public at once: their next step builds on it, and
+  // clients sign only what they see published.
+  if (!entry.was_by_clock || !poll.PublishesByClock() || entry.officials_step) {
+    poll.Publish(clock_.Now());
+  }
   poll.RefreshView();
   return absl::OkStatus();
 }
