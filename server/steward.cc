@@ -112,7 +112,7 @@ absl::Status Steward::Attend(const std::shared_ptr<LivePoll>& poll, Diary& diary
         URNA_RETURN_IF_ERROR(CountIssuance(poll, /*last=*/false));
         diary.counted_hour = now / kHour;
       }
-      return PublishIfDue(*poll);
+      return PublishIfDue(*poll, diary);
     }
     case Phase::kEnded:
       return CountIssuance(poll, /*last=*/true);
@@ -133,17 +133,24 @@ absl::Status Steward::Attend(const std::shared_ptr<LivePoll>& poll, Diary& diary
   return absl::OkStatus();
 }
 
-absl::Status Steward::PublishIfDue(LivePoll& poll) {
+absl::Status Steward::PublishIfDue(LivePoll& poll, Diary& diary) {
   const uint64_t now = clock_.Now();
   std::string content;
   {
     std::unique_lock guard(poll.lock);
-    if (!poll.PublishesByClock() || !poll.PublicationDue(now)) return absl::OkStatus();
-    poll.Publish(now);
-    poll.RefreshView();
-    content = EncodePublication(poll.published_period(), poll.head_note);
+    if (!poll.PublishesByClock()) return absl::OkStatus();
+    if (poll.PublicationDue(now)) {
+      poll.Publish(now);
+      poll.RefreshView();
+    }
+    // The sequencer publishes too; whatever is public must stay so after a restart.
+    content = EncodePublication(poll.published_period(), poll.view()->published_note);
   }
-  return base::WriteFileAtomic(PublicationPath(options_.published_folder, poll.id), content, 0600);
+  if (content == diary.stored_publication) return absl::OkStatus();
+  URNA_RETURN_IF_ERROR(base::WriteFileAtomic(PublicationPath(options_.published_folder, poll.id),
+                                             content, 0600));
+  diary.stored_publication = std::move(content);
+  return absl::OkStatus();
 }
 
 absl::Status Steward::Append(const std::shared_ptr<LivePoll>& poll, const PublicView& view,

@@ -42,13 +42,14 @@ class Steward {
  private:
   struct Diary {
     uint64_t counted_hour = 0;
+    std::string stored_publication;  // as it is on the disk
     std::chrono::milliseconds pause{0};
     std::chrono::steady_clock::time_point not_before{};
   };
 
   void Run();
   absl::Status Attend(const std::shared_ptr<LivePoll>& poll, Diary& diary);
-  absl::Status PublishIfDue(LivePoll& poll);
+  absl::Status PublishIfDue(LivePoll& poll, Diary& diary);
   absl::Status Join(const std::shared_ptr<LivePoll>& poll);
   absl::Status CountIssuance(const std::shared_ptr<LivePoll>& poll, bool last);
   absl::Status End(const std::shared_ptr<LivePoll>& poll);
