@@ -4,7 +4,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -87,6 +89,27 @@ TEST(Arrows, EveryFolderIncludesOnlyWhatItMay) {
     }
   }
   EXPECT_GT(files, 50u);
+}
+
+// docs/protocol.md promises to list every id; what is composed of a role is listed there too.
+TEST(RejectIds, EveryOneStandsInTheProtocolsAppendix) {
+  std::ifstream file(fs::path(URNA_SOURCE_DIR) / "docs/protocol.md");
+  const std::string protocol((std::istreambuf_iterator<char>(file)), {});
+  const std::regex reject("(?:Reject|FaultOf)\\(\\s*\"([a-z-]+\\.[a-z-]+)\"");
+  size_t ids = 0;
+  for (const auto& [folder, room] : Rooms()) {
+    for (const auto& entry : fs::directory_iterator(fs::path(URNA_SOURCE_DIR) / folder)) {
+      if (entry.path().extension() != ".cc") continue;
+      std::ifstream source(entry.path());
+      const std::string text((std::istreambuf_iterator<char>(source)), {});
+      for (std::sregex_iterator it(text.begin(), text.end(), reject), end; it != end; ++it) {
+        ++ids;
+        EXPECT_NE(protocol.find("| `" + (*it)[1].str() + "` |"), std::string::npos)
+            << entry.path().filename() << ": " << (*it)[1];
+      }
+    }
+  }
+  EXPECT_GT(ids, 100u);
 }
 
 TEST(Arrows, AWrongArrowIsNoticed) {
