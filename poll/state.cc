@@ -203,10 +203,6 @@ absl::Status State::CheckApprovals(RecordKind kind, const Approvals& approvals,
                                    std::string_view body, uint64_t size,
                                    const Hash32& root) const {
   const Definition& d = *definition_;
-  if (approvals.size() < d.officials_needed) {
-    return Reject("approval.too-few", Cat(approvals.size(), " officials approved, ",
-                                          d.officials_needed, " are needed"));
-  }
   for (const Approval& approval : approvals) {
     if (approval.official >= d.officials.size()) {
       return Reject("approval.official-unknown", Cat("official ", approval.official));
@@ -222,6 +218,10 @@ absl::Status State::CheckApprovals(RecordKind kind, const Approvals& approvals,
                     Cat("the approval of ", d.officials[approval.official].name,
                         " is not a signature of this step at this place"));
     }
+  }
+  if (approvals.size() < d.officials_needed) {
+    return Reject("approval.too-few", Cat(approvals.size(), " officials approved, ",
+                                          d.officials_needed, " are needed"));
   }
   return absl::OkStatus();
 }
@@ -1027,13 +1027,19 @@ absl::StatusOr<Result> State::ComputeResult() const {
 
 absl::Status State::On(const Certified& p, const Input&) {
   URNA_RETURN_IF_ERROR(Require(Phase::kClosed, RecordKind::kCertified));
-  // First the signatures: computing a result is expensive, and anybody could ask for it.
-  URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
+  // Computing a result is expensive: only an official may ask for it. What is wrong with it matters
+  // more than how many approved, so that the first official to sign learns it.
+  const absl::Status approved = CheckStep(p, p.approvals);
+  if (p.approvals.empty() || base::RejectId(approved) == "approval.signature-invalid" ||
+      base::RejectId(approved) == "approval.official-unknown") {
+    return approved;
+  }
   URNA_ASSIGN_OR_RETURN(const Result result, ComputeResult());
   if (EncodeCertificate(result) != p.body) {
     return Reject("certificate.differs",
                   "the certified result is not the one that follows from the ledger");
   }
+  URNA_RETURN_IF_ERROR(approved);
   CountSteps(p.approvals);
   phase_ = Phase::kCertified;
   return absl::OkStatus();
