@@ -15,8 +15,8 @@ template <typename T>
 T GetLittleEndian(std::string_view raw) {
   T value = 0;
   for (size_t i = 0; i < raw.size(); ++i) {
-    value = static_cast<T>(value | static_cast<T>(static_cast<T>(static_cast<uint8_t>(raw[i]))
-                                                  << (8 * i)));
+    value = static_cast<T>(value |
+                           static_cast<T>(static_cast<T>(static_cast<uint8_t>(raw[i])) << (8 * i)));
   }
   return value;
 }

@@ -53,7 +53,12 @@ void AppendRecords(benchmark::State& state) {
   }
   state.SetItemsProcessed(static_cast<int64_t>(serial));
 }
-BENCHMARK(AppendRecords)->ArgName("records")->Arg(1)->Arg(64)->Arg(256)->UseRealTime()
+BENCHMARK(AppendRecords)
+    ->ArgName("records")
+    ->Arg(1)
+    ->Arg(64)
+    ->Arg(256)
+    ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 
 // Everything urna-verify does, for a poll of two questions in which every third voter votes twice.
@@ -78,8 +83,12 @@ void VerifyLedger(benchmark::State& state) {
   state.counters["per_ballot"] = benchmark::Counter(
       ballots, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
-BENCHMARK(VerifyLedger)->ArgNames({"voters", "threads"})->Args({300, 1})->Args({300, 2})
-    ->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(VerifyLedger)
+    ->ArgNames({"voters", "threads"})
+    ->Args({300, 1})
+    ->Args({300, 2})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace urna

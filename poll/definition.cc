@@ -179,8 +179,8 @@ class TreeBuilder final : public nlohmann::json_sax<Json> {
 
 absl::StatusOr<Json> ParseStrictly(std::string_view text) {
   if (text.size() > kMaxDefinitionBytes) {
-    return Invalid("definition",
-                   Cat("is ", text.size(), " bytes long; at most ", kMaxDefinitionBytes, " are allowed"));
+    return Invalid("definition", Cat("is ", text.size(), " bytes long; at most ",
+                                     kMaxDefinitionBytes, " are allowed"));
   }
   // The library takes a zero byte for the end of the text and skips a byte-order mark; other
   // readers do neither.

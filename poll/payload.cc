@@ -61,9 +61,7 @@ struct BodyWriter {
   void operator()(const RollPart& p) {
     for (const RollEntry& entry : p.entries) PutRollEntry(w, entry);
   }
-  void operator()(const RollSealed& p) {
-    w.U64(p.count).Raw(p.parts_sha256).Raw(p.persons_sha256);
-  }
+  void operator()(const RollSealed& p) { w.U64(p.count).Raw(p.parts_sha256).Raw(p.persons_sha256); }
   void operator()(const IssuerJoined& p) {
     w.U8(p.issuer);
     Put(w, p.X);
@@ -244,8 +242,8 @@ absl::StatusOr<Payload> ReadBallotCast(Fields f, const Definition& definition) {
   BallotCast p;
   p.style = f.r.U16();
   if (f.r.ok() && p.style >= definition.styles.size()) {
-    return base::Reject("ballot.style-unknown", base::Cat("style ", p.style, " of ",
-                                                          definition.styles.size()));
+    return base::Reject("ballot.style-unknown",
+                        base::Cat("style ", p.style, " of ", definition.styles.size()));
   }
   p.ballot = std::string(f.r.Raw(f.r.remaining()));
   URNA_RETURN_IF_ERROR(f.Finish());
@@ -257,8 +255,8 @@ absl::StatusOr<Payload> ReadPaperCounted(Fields f, const Definition& definition)
   p.style = f.r.U16();
   p.cards = f.r.U64();
   if (f.r.ok() && p.style >= definition.styles.size()) {
-    return base::Reject("paper.style-unknown", base::Cat("style ", p.style, " of ",
-                                                         definition.styles.size()));
+    return base::Reject("paper.style-unknown",
+                        base::Cat("style ", p.style, " of ", definition.styles.size()));
   }
   if (f.r.ok()) {
     for (const uint32_t contest : definition.styles[p.style].contests) {
@@ -322,34 +320,62 @@ std::vector<Part> SplitEntries(const std::vector<Entry>& entries, size_t per_par
 
 std::string KindName(uint8_t kind) {
   switch (static_cast<RecordKind>(kind)) {
-    case RecordKind::kDefined: return "defined";
-    case RecordKind::kDefinitionPart: return "definition part";
-    case RecordKind::kRollPart: return "roll part";
-    case RecordKind::kRollSealed: return "roll sealed";
-    case RecordKind::kIssuerJoined: return "issuer joined";
-    case RecordKind::kTrusteeJoined: return "trustee joined";
-    case RecordKind::kDealt: return "dealt";
-    case RecordKind::kConfirmed: return "confirmed";
-    case RecordKind::kComplained: return "complained";
-    case RecordKind::kOpened: return "opened";
-    case RecordKind::kBallotCast: return "ballot cast";
-    case RecordKind::kIssuanceCounted: return "issuance counted";
-    case RecordKind::kPaused: return "paused";
-    case RecordKind::kResumed: return "resumed";
-    case RecordKind::kExtended: return "extended";
-    case RecordKind::kCredentialReplaced: return "credential replaced";
-    case RecordKind::kEnded: return "ended";
-    case RecordKind::kClosed: return "closed";
-    case RecordKind::kRegisterPart: return "register part";
-    case RecordKind::kRegisterSealed: return "register sealed";
-    case RecordKind::kRegisterMissing: return "register missing";
-    case RecordKind::kLot: return "lot";
-    case RecordKind::kMixPart: return "mix part";
-    case RecordKind::kMixProofPart: return "mix proof part";
-    case RecordKind::kDecryptionPart: return "decryption share";
-    case RecordKind::kPaperCounted: return "paper counted";
-    case RecordKind::kCertified: return "certified";
-    case RecordKind::kCancelled: return "cancelled";
+    case RecordKind::kDefined:
+      return "defined";
+    case RecordKind::kDefinitionPart:
+      return "definition part";
+    case RecordKind::kRollPart:
+      return "roll part";
+    case RecordKind::kRollSealed:
+      return "roll sealed";
+    case RecordKind::kIssuerJoined:
+      return "issuer joined";
+    case RecordKind::kTrusteeJoined:
+      return "trustee joined";
+    case RecordKind::kDealt:
+      return "dealt";
+    case RecordKind::kConfirmed:
+      return "confirmed";
+    case RecordKind::kComplained:
+      return "complained";
+    case RecordKind::kOpened:
+      return "opened";
+    case RecordKind::kBallotCast:
+      return "ballot cast";
+    case RecordKind::kIssuanceCounted:
+      return "issuance counted";
+    case RecordKind::kPaused:
+      return "paused";
+    case RecordKind::kResumed:
+      return "resumed";
+    case RecordKind::kExtended:
+      return "extended";
+    case RecordKind::kCredentialReplaced:
+      return "credential replaced";
+    case RecordKind::kEnded:
+      return "ended";
+    case RecordKind::kClosed:
+      return "closed";
+    case RecordKind::kRegisterPart:
+      return "register part";
+    case RecordKind::kRegisterSealed:
+      return "register sealed";
+    case RecordKind::kRegisterMissing:
+      return "register missing";
+    case RecordKind::kLot:
+      return "lot";
+    case RecordKind::kMixPart:
+      return "mix part";
+    case RecordKind::kMixProofPart:
+      return "mix proof part";
+    case RecordKind::kDecryptionPart:
+      return "decryption share";
+    case RecordKind::kPaperCounted:
+      return "paper counted";
+    case RecordKind::kCertified:
+      return "certified";
+    case RecordKind::kCancelled:
+      return "cancelled";
   }
   return base::Cat("unknown kind ", kind);
 }
@@ -466,8 +492,8 @@ absl::StatusOr<Payload> DecodePayload(uint8_t kind, std::string_view bytes,
         for (size_t s = 0; s < definition->styles.size(); ++s) p.tokens.push_back(f.r.U64());
       });
     case RecordKind::kPaused:
-      return ReadStep<Paused>(
-          bytes, [](Fields& f, Paused& p) { p.reason = f.Text(kMaxReasonBytes); });
+      return ReadStep<Paused>(bytes,
+                              [](Fields& f, Paused& p) { p.reason = f.Text(kMaxReasonBytes); });
     case RecordKind::kResumed:
       return ReadStep<Resumed>(bytes, kNothing);
     case RecordKind::kExtended:
@@ -563,8 +589,7 @@ std::vector<RollPart> SplitRoll(const std::vector<RollEntry>& entries) {
   return SplitEntries<RollPart>(entries, kRollEntriesPerPart);
 }
 
-std::vector<RegisterPart> SplitRegister(uint8_t issuer,
-                                        const std::vector<RegisterEntry>& entries) {
+std::vector<RegisterPart> SplitRegister(uint8_t issuer, const std::vector<RegisterEntry>& entries) {
   auto parts = SplitEntries<RegisterPart>(entries, kRegisterEntriesPerPart);
   for (RegisterPart& part : parts) part.issuer = issuer;
   return parts;

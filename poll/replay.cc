@@ -82,9 +82,9 @@ void Replay::ApplyRun(const std::vector<std::string>& records, size_t first, siz
     if (status.ok()) {
       kind = item.record->kind;
       if (item.record->previous != state_.last_leaf()) {
-        on_fault_(index, kind,
-                  base::Reject("ledger.chain-broken",
-                               "does not carry the hash of the record before it"));
+        on_fault_(
+            index, kind,
+            base::Reject("ledger.chain-broken", "does not carry the hash of the record before it"));
       }
       status = item.checked->status();
     }

@@ -55,8 +55,8 @@ absl::Status CheckRegisterPart(const PollContext& context, const RegisterPart& p
     }
     if (status.ok()) status = crypto::VerifyAnswer(info, entry.offer, entry.c, entry.answer);
     if (!status.ok()) {
-      return base::Annotate(status, Cat("entry ", i, ", credential ",
-                                        base::Hex(entry.credential.bytes())));
+      return base::Annotate(status,
+                            Cat("entry ", i, ", credential ", base::Hex(entry.credential.bytes())));
     }
   }
   return absl::OkStatus();
@@ -127,8 +127,7 @@ std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(const Definition* defi
 }
 
 absl::StatusOr<CheckedPayload> DecodeStored(const Definition* definition,
-                                            const PollContext* context,
-                                            const RawPayload& payload) {
+                                            const PollContext* context, const RawPayload& payload) {
   URNA_ASSIGN_OR_RETURN(Decoded decoded, DecodeWithBallot(definition, context, payload));
   return CheckedPayload(std::move(decoded.payload), std::move(decoded.ballot),
                         crypto::HashSha256(payload.bytes));
@@ -138,21 +137,36 @@ absl::StatusOr<CheckedPayload> DecodeStored(const Definition* definition,
 
 std::string PhaseName(Phase phase) {
   switch (phase) {
-    case Phase::kEmpty: return "empty";
-    case Phase::kDefining: return "defining";
-    case Phase::kRoll: return "waiting for the roll";
-    case Phase::kIssuers: return "waiting for the issuers";
-    case Phase::kJoining: return "waiting for the trustees to join";
-    case Phase::kDealing: return "waiting for the trustees to deal";
-    case Phase::kConfirming: return "waiting for the trustees to confirm";
-    case Phase::kReady: return "ready to open";
-    case Phase::kOpen: return "open";
-    case Phase::kPaused: return "paused";
-    case Phase::kEnded: return "ended";
-    case Phase::kClosed: return "closed";
-    case Phase::kCertified: return "certified";
-    case Phase::kFailed: return "key ceremony failed";
-    case Phase::kCancelled: return "cancelled";
+    case Phase::kEmpty:
+      return "empty";
+    case Phase::kDefining:
+      return "defining";
+    case Phase::kRoll:
+      return "waiting for the roll";
+    case Phase::kIssuers:
+      return "waiting for the issuers";
+    case Phase::kJoining:
+      return "waiting for the trustees to join";
+    case Phase::kDealing:
+      return "waiting for the trustees to deal";
+    case Phase::kConfirming:
+      return "waiting for the trustees to confirm";
+    case Phase::kReady:
+      return "ready to open";
+    case Phase::kOpen:
+      return "open";
+    case Phase::kPaused:
+      return "paused";
+    case Phase::kEnded:
+      return "ended";
+    case Phase::kClosed:
+      return "closed";
+    case Phase::kCertified:
+      return "certified";
+    case Phase::kFailed:
+      return "key ceremony failed";
+    case Phase::kCancelled:
+      return "cancelled";
   }
   return "unknown";
 }
@@ -200,8 +214,7 @@ absl::Status State::Require(Phase phase, RecordKind kind) const {
 }
 
 absl::Status State::CheckApprovals(RecordKind kind, const Approvals& approvals,
-                                   std::string_view body, uint64_t size,
-                                   const Hash32& root) const {
+                                   std::string_view body, uint64_t size, const Hash32& root) const {
   const Definition& d = *definition_;
   for (const Approval& approval : approvals) {
     if (approval.official >= d.officials.size()) {
@@ -401,8 +414,8 @@ absl::Status State::On(const TrusteeJoined& p, const Input&) {
   }
   URNA_RETURN_IF_ERROR(crypto::CheckSealKey(p.seal_key));
   for (const auto& other : joined_) {
-    if (other.has_value() && (other->seal_key == p.seal_key ||
-                              other->deal_commitment == p.deal_commitment)) {
+    if (other.has_value() &&
+        (other->seal_key == p.seal_key || other->deal_commitment == p.deal_commitment)) {
       return Reject("trustee.key-repeated",
                     Cat("trustee ", p.trustee, " repeats what trustee ", other->trustee, " sent"));
     }
@@ -434,8 +447,7 @@ absl::Status State::On(const Dealt& p, const Input&) {
     return Reject("trustee.deal-changed",
                   Cat("trustee ", p.trustee, " did not deal what it committed to on joining"));
   }
-  URNA_RETURN_IF_ERROR(
-      crypto::VerifyDeal(poll_, p.trustee, d.keys(), d.trustees_needed, p.deal));
+  URNA_RETURN_IF_ERROR(crypto::VerifyDeal(poll_, p.trustee, d.keys(), d.trustees_needed, p.deal));
   std::vector<std::optional<Dealt>> dealt = dealt_;
   dealt[Index(p.trustee)] = p;
   if (std::ranges::all_of(dealt, [](const auto& x) { return x.has_value(); })) {
@@ -464,9 +476,12 @@ absl::Status State::On(const Confirmed& p, const Input&) {
                                         p.trustee, trustee_records_[Index(p.trustee)],
                                         p.signature));
   const std::vector<Point> base = {Point::Base()};
-  const crypto::DecryptionStatement statement{
-      .opening = poll_, .closed = poll_, .contest = "self-test", .trustee = p.trustee, .R = base,
-      .P = public_shares_[Index(p.trustee)]};
+  const crypto::DecryptionStatement statement{.opening = poll_,
+                                              .closed = poll_,
+                                              .contest = "self-test",
+                                              .trustee = p.trustee,
+                                              .R = base,
+                                              .P = public_shares_[Index(p.trustee)]};
   URNA_RETURN_IF_ERROR(crypto::VerifyDecryptionShare(statement, p.self_test));
   confirmed_[Index(p.trustee)] = true;
   ++trustee_records_[Index(p.trustee)];
@@ -496,10 +511,10 @@ absl::Status State::On(const Complained& p, const Input&) {
   const bool dealer_honest =
       crypto::OpenShares(key, p.trustee, dealt.deal, dealt.sealed[Index(p.trustee)]).ok();
   const uint32_t at_fault = dealer_honest ? p.trustee : p.dealer;
-  reason_ = Cat("trustee ", p.trustee, " complained about the shares of trustee ", p.dealer,
-                "; at fault is trustee ", at_fault, " (",
-                definition_->trustees[Index(at_fault)].name, "), who ",
-                dealer_honest ? "complained about correct shares" : "sent wrong shares");
+  reason_ =
+      Cat("trustee ", p.trustee, " complained about the shares of trustee ", p.dealer,
+          "; at fault is trustee ", at_fault, " (", definition_->trustees[Index(at_fault)].name,
+          "), who ", dealer_honest ? "complained about correct shares" : "sent wrong shares");
   ++trustee_records_[Index(p.trustee)];
   phase_ = Phase::kFailed;
   return absl::OkStatus();
@@ -533,8 +548,8 @@ absl::Status State::On(const Opened& p, const Input& in) {
 absl::Status State::On(const BallotCast& p, const Input& in) {
   if (phase_ == Phase::kPaused) return Reject("ballot.paused", "the poll is paused");
   if (phase_ != Phase::kOpen) {
-    const bool over = phase_ == Phase::kEnded || phase_ == Phase::kClosed ||
-                      phase_ == Phase::kCertified;
+    const bool over =
+        phase_ == Phase::kEnded || phase_ == Phase::kClosed || phase_ == Phase::kCertified;
     return over ? Reject("poll.ended", "the poll has ended")
                 : Reject("ballot.not-open", Cat("the poll is ", PhaseName(phase_)));
   }
@@ -542,8 +557,8 @@ absl::Status State::On(const BallotCast& p, const Input& in) {
     return Reject("ballot.time", "the time of a ballot is not rounded down to the hour");
   }
   if (in.time + kHour <= definition_->casting_from || in.time >= end_) {
-    return Reject("ballot.time", Cat("cast at ", base::FormatUtc(in.time),
-                                     ", outside the time of casting"));
+    return Reject("ballot.time",
+                  Cat("cast at ", base::FormatUtc(in.time), ", outside the time of casting"));
   }
   const crypto::Ballot& ballot = *in.checked.ballot_;
   const auto found = ballots_.find(ballot.ballot_key);
@@ -556,8 +571,8 @@ absl::Status State::On(const BallotCast& p, const Input& in) {
       return Reject("ballot.style-changed", Cat("style ", p.style, " after ", entry.style));
     }
     if (ballot.revision <= entry.revision) {
-      return Reject("ballot.revision-repeated", Cat("revision ", ballot.revision,
-                                                    "; the last recorded is ", entry.revision));
+      return Reject("ballot.revision-repeated",
+                    Cat("revision ", ballot.revision, "; the last recorded is ", entry.revision));
     }
     URNA_ASSIGN_OR_RETURN(const std::string bytes, read_record_(entry.index));
     URNA_ASSIGN_OR_RETURN(const ledger::Record record, ledger::DecodeRecord(bytes));
@@ -565,11 +580,11 @@ absl::Status State::On(const BallotCast& p, const Input& in) {
       return base::Failure(absl::StatusCode::kDataLoss,
                            Cat("record ", entry.index, " changed since it was applied"));
     }
-    URNA_ASSIGN_OR_RETURN(const Payload old, DecodePayload(record.kind, record.payload,
-                                                           definition_.get()));
-    URNA_ASSIGN_OR_RETURN(const crypto::Ballot old_ballot,
-                          crypto::DecodeBallot(context_->styles[p.style].shape,
-                                               std::get<BallotCast>(old).ballot));
+    URNA_ASSIGN_OR_RETURN(const Payload old,
+                          DecodePayload(record.kind, record.payload, definition_.get()));
+    URNA_ASSIGN_OR_RETURN(
+        const crypto::Ballot old_ballot,
+        crypto::DecodeBallot(context_->styles[p.style].shape, std::get<BallotCast>(old).ballot));
     AddBallot(old_ballot, p.style, /*add=*/false);
   } else {
     ++ballots_per_style_[p.style];
@@ -604,18 +619,17 @@ absl::Status State::On(const IssuanceCounted& p, const Input&) {
                                         issuer_records_[p.issuer], p.signature));
   for (size_t s = 0; s < p.tokens.size(); ++s) {
     if (p.tokens[s] < issued_[p.issuer][s]) {
-      return Reject("issuance.decreased", Cat("style ", s, ": ", p.tokens[s], " after ",
-                                              issued_[p.issuer][s]));
+      return Reject("issuance.decreased",
+                    Cat("style ", s, ": ", p.tokens[s], " after ", issued_[p.issuer][s]));
     }
     if (p.tokens[s] > roll_per_style_[s]) {
-      return Reject("issuance.exceeds-roll", Cat("style ", s, ": ", p.tokens[s],
-                                                 " tokens for ", roll_per_style_[s],
-                                                 " on the roll"));
+      return Reject("issuance.exceeds-roll", Cat("style ", s, ": ", p.tokens[s], " tokens for ",
+                                                 roll_per_style_[s], " on the roll"));
     }
     if (phase_ == Phase::kEnded && p.tokens[s] < ballots_per_style_[s]) {
-      return Reject("issuance.fewer-than-ballots", Cat("style ", s, ": ", p.tokens[s],
-                                                       " tokens for ", ballots_per_style_[s],
-                                                       " ballot keys"));
+      return Reject("issuance.fewer-than-ballots",
+                    Cat("style ", s, ": ", p.tokens[s], " tokens for ", ballots_per_style_[s],
+                        " ballot keys"));
     }
   }
   issued_[p.issuer] = p.tokens;
@@ -649,8 +663,7 @@ absl::Status State::On(const Extended& p, const Input&) {
   if (p.end <= end_ || p.end > definition_->latest_end) {
     return Reject("extension.end", Cat("the new end ", base::FormatUtc(p.end),
                                        " is not after the present end ", base::FormatUtc(end_),
-                                       " and at most ",
-                                       base::FormatUtc(definition_->latest_end)));
+                                       " and at most ", base::FormatUtc(definition_->latest_end)));
   }
   if (p.reason.empty()) return Reject("extension.reason", "an extension needs a reason");
   URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
@@ -790,9 +803,9 @@ absl::Status State::On(const RegisterSealed& p, const Input&) {
   }
   for (size_t s = 0; s < reg.per_style.size(); ++s) {
     if (reg.per_style[s] != issued_[p.issuer][s]) {
-      return Reject("register.count", Cat("style ", s, ": ", reg.per_style[s],
-                                          " entries, but the last count was ",
-                                          issued_[p.issuer][s]));
+      return Reject("register.count",
+                    Cat("style ", s, ": ", reg.per_style[s], " entries, but the last count was ",
+                        issued_[p.issuer][s]));
     }
   }
   URNA_RETURN_IF_ERROR(CheckEligibility(p.issuer));
@@ -922,10 +935,12 @@ absl::Status State::On(const DecryptionPart& p, const Input&) {
   const auto slots = static_cast<uint32_t>(sums_[p.contest].C.size());
   URNA_ASSIGN_OR_RETURN(crypto::DecryptionShare share, DecodeDecryptionShare(p.data, slots));
   const DecryptionInput input = DecryptionInputFor(p.contest, p.trustee);
-  const crypto::DecryptionStatement statement{
-      .opening = context_->opening, .closed = *closed_,
-      .contest = definition_->contests[p.contest].id, .trustee = p.trustee, .R = input.R,
-      .P = input.P};
+  const crypto::DecryptionStatement statement{.opening = context_->opening,
+                                              .closed = *closed_,
+                                              .contest = definition_->contests[p.contest].id,
+                                              .trustee = p.trustee,
+                                              .R = input.R,
+                                              .P = input.P};
   URNA_RETURN_IF_ERROR(crypto::VerifyDecryptionShare(statement, share));
   shares_[{p.contest, p.trustee}] = std::move(share.D[0]);
   ++trustee_records_[Index(p.trustee)];
@@ -985,8 +1000,7 @@ absl::StatusOr<Result> State::ComputeResult() const {
       contest.entitled += roll_per_style_[s];
       if (!paper_[s].has_value()) continue;
       contest.paper_cards += paper_[s]->cards;
-      const auto& votes =
-          paper_[s]->votes[static_cast<size_t>(it - d.styles[s].contests.begin())];
+      const auto& votes = paper_[s]->votes[static_cast<size_t>(it - d.styles[s].contests.begin())];
       for (size_t o = 0; o < options; ++o) contest.paper[o] += votes[o];
     }
     contest.ballots = ContestBallots(c);
@@ -1004,8 +1018,7 @@ absl::StatusOr<Result> State::ComputeResult() const {
                           d.trustees_needed, " decryption shares"));
       }
       const uint64_t bound = contest.ballots * crypto::LargestValue(d.contests[c].rule);
-      const std::vector<Point> values =
-          crypto::CombineDecryption(sums_[c].C, trustees, decrypted);
+      const std::vector<Point> values = crypto::CombineDecryption(sums_[c].C, trustees, decrypted);
       for (size_t o = 0; o < options; ++o) {
         URNA_ASSIGN_OR_RETURN(contest.online[o], crypto::DiscreteLogVartime(values[o], bound));
       }
@@ -1015,10 +1028,9 @@ absl::StatusOr<Result> State::ComputeResult() const {
     if (!contest.withheld) {
       std::vector<uint64_t> votes = contest.online;
       for (size_t o = 0; o < options; ++o) votes[o] += contest.paper[o];
-      URNA_ASSIGN_OR_RETURN(
-          contest.outcome,
-          counting::CountContest(d.contests[c], d.quorum, contest.entitled,
-                                 contest.ballots + contest.paper_cards, votes));
+      URNA_ASSIGN_OR_RETURN(contest.outcome,
+                            counting::CountContest(d.contests[c], d.quorum, contest.entitled,
+                                                   contest.ballots + contest.paper_cards, votes));
     }
     result.contests.push_back(std::move(contest));
   }
@@ -1047,8 +1059,7 @@ absl::Status State::On(const Certified& p, const Input&) {
 
 absl::Status State::On(const Cancelled& p, const Input&) {
   if (definition_ == nullptr || phase_ == Phase::kCertified || phase_ == Phase::kCancelled) {
-    return Reject("record.out-of-order",
-                  Cat("'cancelled' while the poll is ", PhaseName(phase_)));
+    return Reject("record.out-of-order", Cat("'cancelled' while the poll is ", PhaseName(phase_)));
   }
   if (p.reason.empty()) return Reject("cancellation.reason", "cancelling needs a reason");
   URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));

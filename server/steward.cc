@@ -147,8 +147,8 @@ absl::Status Steward::PublishIfDue(LivePoll& poll, Diary& diary) {
     content = EncodePublication(poll.published_period(), poll.view()->published_note);
   }
   if (content == diary.stored_publication) return absl::OkStatus();
-  URNA_RETURN_IF_ERROR(base::WriteFileAtomic(PublicationPath(options_.published_folder, poll.id),
-                                             content, 0600));
+  URNA_RETURN_IF_ERROR(
+      base::WriteFileAtomic(PublicationPath(options_.published_folder, poll.id), content, 0600));
   diary.stored_publication = std::move(content);
   return absl::OkStatus();
 }

@@ -23,8 +23,9 @@ struct Room {
 };
 
 // The standard library's headers have no dot and no slash; POSIX ones are listed.
-const Set kPosix = {"fcntl.h", "unistd.h", "sys", "signal.h", "termios.h", "netdb.h", "arpa",
-                    "netinet", "poll.h", "errno.h", "stdlib.h", "dirent.h", "time.h", "stdio.h", "pthread.h"};
+const Set kPosix = {"fcntl.h",  "unistd.h", "sys",     "signal.h", "termios.h",
+                    "netdb.h",  "arpa",     "netinet", "poll.h",   "errno.h",
+                    "stdlib.h", "dirent.h", "time.h",  "stdio.h",  "pthread.h"};
 
 const std::map<std::string, Room>& Rooms() {
   static const std::map<std::string, Room> rooms = {
@@ -67,7 +68,8 @@ std::vector<std::string> ArrowsBroken(const std::string& folder, const std::stri
       continue;
     }
     const std::string first = fs::path(path).begin()->string();
-    const bool standard = path.find('.') == std::string::npos && path.find('/') == std::string::npos;
+    const bool standard =
+        path.find('.') == std::string::npos && path.find('/') == std::string::npos;
     if (!standard && !kPosix.contains(first) && !room.libraries.contains(first)) {
       broken.push_back(name + " includes <" + path + ">");
     }
@@ -83,7 +85,8 @@ TEST(Arrows, EveryFolderIncludesOnlyWhatItMay) {
       if (extension != ".h" && extension != ".cc") continue;
       ++files;
       std::ifstream source(entry.path());
-      for (const std::string& arrow : ArrowsBroken(folder, entry.path().filename().string(), source)) {
+      for (const std::string& arrow :
+           ArrowsBroken(folder, entry.path().filename().string(), source)) {
         ADD_FAILURE() << folder << "/" << arrow;
       }
     }
@@ -119,7 +122,8 @@ TEST(Arrows, AWrongArrowIsNoticed) {
     std::istringstream source(include + "\n");
     EXPECT_EQ(ArrowsBroken("verifier", "x.cc", source).size(), 1u) << include;
   }
-  std::istringstream fine("#include <vector>\n#include \"poll/state.h\"\n#include \"absl/status/status.h\"\n");
+  std::istringstream fine(
+      "#include <vector>\n#include \"poll/state.h\"\n#include \"absl/status/status.h\"\n");
   EXPECT_TRUE(ArrowsBroken("verifier", "x.cc", fine).empty());
 }
 

@@ -83,9 +83,9 @@ TEST(Text, NumbersAndTimesHaveOneSpelling) {
   EXPECT_TRUE(ParseUtc("2014-05-25T06:00:00Z", &value));
   EXPECT_EQ(value, 1400997600u);
   EXPECT_EQ(FormatUtc(value), "2014-05-25T06:00:00Z");
-  for (const char* bad : {"2014-05-25", "2014-05-25 06:00:00", "2014-02-30T06:00:00Z",
-                          "2014-05-25T06:00:00+02:00", "1914-05-25T06:00:00Z", "2014-5-25T06:00:00Z",
-                          "12014-05-25T06:00:00Z"}) {
+  for (const char* bad :
+       {"2014-05-25", "2014-05-25 06:00:00", "2014-02-30T06:00:00Z", "2014-05-25T06:00:00+02:00",
+        "1914-05-25T06:00:00Z", "2014-5-25T06:00:00Z", "12014-05-25T06:00:00Z"}) {
     EXPECT_FALSE(ParseUtc(bad, &value)) << bad;
   }
 }

@@ -1,7 +1,8 @@
+#include "tests/support/attacks.h"
+
 #include <gtest/gtest.h>
 
 #include "base/status.h"
-#include "tests/support/attacks.h"
 
 namespace urna::testing {
 namespace {

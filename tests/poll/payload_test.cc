@@ -97,7 +97,8 @@ TEST(Payload, ASignatureIsBoundToPollStepCounterPlaceAndBody) {
   const std::string trustee =
       poll::ParticipantMessage("trustee", RecordKind::kDealt, {1}, 2, 3, "body");
   EXPECT_NE(trustee, poll::ParticipantMessage("issuer", RecordKind::kDealt, {1}, 2, 3, "body"));
-  EXPECT_NE(trustee, poll::ParticipantMessage("trustee", RecordKind::kConfirmed, {1}, 2, 3, "body"));
+  EXPECT_NE(trustee,
+            poll::ParticipantMessage("trustee", RecordKind::kConfirmed, {1}, 2, 3, "body"));
   EXPECT_NE(trustee, poll::ParticipantMessage("trustee", RecordKind::kDealt, {2}, 2, 3, "body"));
   EXPECT_NE(trustee, poll::ParticipantMessage("trustee", RecordKind::kDealt, {1}, 3, 3, "body"));
   EXPECT_NE(trustee, poll::ParticipantMessage("trustee", RecordKind::kDealt, {1}, 2, 4, "body"));
@@ -105,14 +106,12 @@ TEST(Payload, ASignatureIsBoundToPollStepCounterPlaceAndBody) {
 }
 
 TEST(Payload, PartsAreFullButTheLast) {
-  std::vector<poll::RollEntry> entries(poll::kRollEntriesPerPart * 2 + 1,
-                                       {Point::Base(), 3});
+  std::vector<poll::RollEntry> entries(poll::kRollEntriesPerPart * 2 + 1, {Point::Base(), 3});
   const auto parts = poll::SplitRoll(entries);
   ASSERT_EQ(parts.size(), 3u);
   EXPECT_EQ(parts[2].entries.size(), 1u);
   EXPECT_LE(poll::EncodePayload(parts[0]).size(), ledger::kMaxPayloadBytes);
-  EXPECT_GT(poll::EncodePayload(parts[0]).size() + poll::kRollEntryBytes,
-            ledger::kMaxPayloadBytes);
+  EXPECT_GT(poll::EncodePayload(parts[0]).size() + poll::kRollEntryBytes, ledger::kMaxPayloadBytes);
 }
 
 }  // namespace

@@ -93,7 +93,8 @@ TEST(State, SumsEveryKindOfHomomorphicRule) {
 }
 
 TEST(State, WorksForOtherNumbersOfTrusteesAndIssuers) {
-  for (const auto& [n, t, m] : std::vector<std::array<uint32_t, 3>>{{1, 1, 1}, {5, 3, 2}, {4, 4, 3}}) {
+  for (const auto& [n, t, m] :
+       std::vector<std::array<uint32_t, 3>>{{1, 1, 1}, {5, 3, 2}, {4, 4, 3}}) {
     ElectionOptions options;
     options.trustees = n;
     options.trustees_needed = t;
@@ -339,8 +340,7 @@ TEST(Replay, ReachesTheSameStateWhateverThePieces) {
     poll::Replay replay(
         poll::Replay::Trust::kNothing,
         [&](uint64_t i) -> absl::StatusOr<std::string> { return e.records().at(i); },
-        [&](uint64_t, uint8_t, const absl::Status& s) { faults.push_back(s); },
-        poll::Sequentially);
+        [&](uint64_t, uint8_t, const absl::Status& s) { faults.push_back(s); }, poll::Sequentially);
     for (size_t i = 0; i < e.records().size(); i += piece) {
       const size_t last = std::min(i + piece, e.records().size());
       replay.Append({e.records().begin() + static_cast<ptrdiff_t>(i),

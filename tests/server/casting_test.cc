@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <future>
+#include <thread>
 
 #include "ledger/receipt.h"
 #include "tests/server/harness.h"
@@ -13,7 +15,7 @@ const urna::testing::ElectionOptions kSmall = Small(4);
 uint64_t IndexOf(const v1::CastResponse& response) {
   const auto receipt = ledger::Receipt::Parse(response.receipt());
   EXPECT_TRUE(receipt.ok()) << receipt.status();
-  return receipt->index;
+  return receipt.ok() ? receipt->index : ~uint64_t{0};
 }
 
 TEST(Casting, RefusesABallotBeforeTheStartWhilePausedAndAfterTheEnd) {
@@ -79,10 +81,19 @@ TEST(Casting, TheSameBallotAgainIsTheSameRecord) {
   EXPECT_TRUE(ledger::VerifyReceipt(*receipt, s.election.checkpoint_key()).ok());
 }
 
-TEST(Casting, TheSameBallotManyTimesAtOnceIsOneRecord) {
+TEST(Casting, TheSameBallotManyTimesInOneBatchIsOneRecord) {
+  Gate gate;
   TestServer s(kSmall);
+  s.before_append = [&gate] {
+    gate.Pass();
+    return absl::OkStatus();
+  };
   s.RunUntilOpen();
+  const std::string blocker = s.MakeBallot(1, 0);
   const std::string ballot = s.MakeBallot(0, 0);
+  gate.Close();
+  auto blocked = std::async(std::launch::async, [&] { return s.Cast(blocker); });
+  gate.AwaitHeld(1);
   std::vector<std::future<uint64_t>> indices;
   for (int i = 0; i < 8; ++i) {
     indices.push_back(std::async(std::launch::async, [&] {
@@ -92,12 +103,16 @@ TEST(Casting, TheSameBallotManyTimesAtOnceIsOneRecord) {
       return IndexOf(response);
     }));
   }
+  // Long enough for most of them to queue up behind the held write, so that they share a batch.
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  gate.Open();
+  EXPECT_TRUE(blocked.get().ok());
   const uint64_t first = indices[0].get();
-  for (int i = 1; i < 8; ++i) EXPECT_EQ(indices[static_cast<size_t>(i)].get(), first);
+  for (size_t i = 1; i < indices.size(); ++i) EXPECT_EQ(indices[i].get(), first);
   s.clock.Set(s.end());
   s.WaitForPhase("ended");
   s.Sync();
-  EXPECT_EQ(s.state().ballot_records(), 1u);
+  EXPECT_EQ(s.state().ballot_records(), 2u);
 }
 
 TEST(Casting, RefusesARepeatedRevisionAndATamperedBallot) {

@@ -92,9 +92,9 @@ ElectionPtr UpToClosing(const ElectionOptions& options = {}) {
 
 /// A poll whose register of issuer `issuer` is changed before it is published; the rest cannot
 /// follow, since nothing is decrypted without a register.
-ElectionPtr WithRegister(const std::function<void(TestElection&, uint32_t,
-                                                  std::vector<poll::RegisterEntry>&)>& change,
-                         const ElectionOptions& options = {}) {
+ElectionPtr WithRegister(
+    const std::function<void(TestElection&, uint32_t, std::vector<poll::RegisterEntry>&)>& change,
+    const ElectionOptions& options = {}) {
   ElectionPtr e = NewOpen(options);
   e->Vote();
   TestElection& ref = *e;
@@ -126,9 +126,8 @@ std::vector<Attack> Make() {
       b.proof.contests[0].f[0] = b.proof.contests[0].f[0] + Scalar::FromU64(1);
     });
   });
-  add("BallotWithAnotherRevision", "ballot.proof-invalid", [] {
-    return WithBallot([](TestElection&, crypto::Ballot& b) { b.revision = 77; });
-  });
+  add("BallotWithAnotherRevision", "ballot.proof-invalid",
+      [] { return WithBallot([](TestElection&, crypto::Ballot& b) { b.revision = 77; }); });
   add("CiphertextCopiedFromAnotherBallot", "ballot.proof-invalid", [] {
     return WithBallot([](TestElection& e, crypto::Ballot& b) {
       b.contests[0] = e.MakeBallot(2, kNo, 50).contests[0];
@@ -320,7 +319,8 @@ std::vector<Attack> Make() {
 
   // --- Officials (items 20, 21, 26) ---
   add("ClosedByTooFewOfficials", "approval.too-few", [] {
-    ElectionPtr e = WithPayload<poll::Closed>([](poll::Closed& p) { p.approvals.pop_back(); }, true);
+    ElectionPtr e =
+        WithPayload<poll::Closed>([](poll::Closed& p) { p.approvals.pop_back(); }, true);
     e->RunUntilOpen();
     e->now += kHour;
     e->Vote();
@@ -391,8 +391,7 @@ std::vector<Attack> Make() {
     return e;
   });
   add("StyleOnTheRollThatDoesNotExist", "roll.style-unknown", [] {
-    ElectionPtr e =
-        WithPayload<poll::RollPart>([](poll::RollPart& p) { p.entries[0].style = 99; });
+    ElectionPtr e = WithPayload<poll::RollPart>([](poll::RollPart& p) { p.entries[0].style = 99; });
     e->Define();
     e->SealRoll();
     return e;
@@ -400,16 +399,16 @@ std::vector<Attack> Make() {
 
   // --- Issuers (items 8, 11, 12) ---
   add("IssuerWithoutPossession", "issuer.possession-invalid", [] {
-    ElectionPtr e = WithPayload<poll::IssuerJoined>(
-        [](poll::IssuerJoined& p) { p.X += Point::Base(); });
+    ElectionPtr e =
+        WithPayload<poll::IssuerJoined>([](poll::IssuerJoined& p) { p.X += Point::Base(); });
     e->Define();
     e->SealRoll();
     e->JoinIssuers();
     return e;
   });
   add("IssuerNotSigned", "issuer.signature-invalid", [] {
-    ElectionPtr e = WithPayload<poll::IssuerJoined>(
-        [](poll::IssuerJoined& p) { p.signature[0] ^= 1; }, true);
+    ElectionPtr e =
+        WithPayload<poll::IssuerJoined>([](poll::IssuerJoined& p) { p.signature[0] ^= 1; }, true);
     e->Define();
     e->SealRoll();
     e->JoinIssuers();
@@ -534,9 +533,8 @@ std::vector<Attack> Make() {
       const crypto::TokenInfo& info = ref.context().styles[entry.style].issuers[issuer];
       entry.credential = replacement.V;
       entry.signature = crypto::SignCredential(
-          replacement,
-          crypto::CredentialStatement::Request(info.opening, info.style, info.X, entry.offer.A,
-                                               entry.offer.C, entry.c));
+          replacement, crypto::CredentialStatement::Request(info.opening, info.style, info.X,
+                                                            entry.offer.A, entry.offer.C, entry.c));
       entries.push_back(entry);
       std::ranges::sort(entries, {}, [](const auto& x) { return x.credential.view(); });
     };
@@ -675,9 +673,8 @@ std::vector<Attack> Make() {
       ++p.body[8 + 8 + 8 + 1 + 8 + 8 + 8 + 1];  // first contest's first online total
     }));
   });
-  add("FalseTurnout", "certificate.differs", [] {
-    return Finish(WithPayload<poll::Certified>([](poll::Certified& p) { ++p.body[8]; }));
-  });
+  add("FalseTurnout", "certificate.differs",
+      [] { return Finish(WithPayload<poll::Certified>([](poll::Certified& p) { ++p.body[8]; })); });
   add("FalseVerdict", "certificate.differs", [] {
     return Finish(WithPayload<poll::Certified>([](poll::Certified& p) { p.body.back() ^= 1; }));
   });

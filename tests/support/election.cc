@@ -107,8 +107,8 @@ std::string TestElection::MakeDefinition() const {
       Parties("Trustee", trustees_), R"(},"issuers":)", Parties("Issuer", issuers_),
       R"(,"ballot_box":{"origin":")", options_.origin, R"(","key":")",
       base::Hex(ballot_box_[0].public_key()),
-      R"("},"witnesses":{"needed":0,"list":[]},"times":{"issuing_from":")",
-      base::FormatUtc(kStart), R"(","casting_from":")", base::FormatUtc(kStart), R"(","end":")",
+      R"("},"witnesses":{"needed":0,"list":[]},"times":{"issuing_from":")", base::FormatUtc(kStart),
+      R"(","casting_from":")", base::FormatUtc(kStart), R"(","end":")",
       base::FormatUtc(kStart + 12 * kHour), R"(","latest_end":")",
       base::FormatUtc(kStart + 24 * kHour), R"("},"publish_every":3600,"minimum_ballots":)",
       options_.minimum_ballots, R"(,"revoting":)", options_.revoting ? "true" : "false", "}");
@@ -123,10 +123,9 @@ ledger::NoteKey TestElection::checkpoint_key() const {
 void TestElection::Sign(Payload& payload) {
   const RecordKind kind = poll::KindOf(payload);
   const std::string body = poll::PayloadBody(payload);
-  const auto participant = [&](std::string_view role, const crypto::Ed25519Key& key,
-                               uint64_t index, uint64_t counter) {
-    return key.Sign(
-        poll::ParticipantMessage(role, kind, state_->poll(), index, counter, body));
+  const auto participant = [&](std::string_view role, const crypto::Ed25519Key& key, uint64_t index,
+                               uint64_t counter) {
+    return key.Sign(poll::ParticipantMessage(role, kind, state_->poll(), index, counter, body));
   };
   std::visit(
       [&](auto& p) {
@@ -140,13 +139,19 @@ void TestElection::Sign(Payload& payload) {
           }
         } else if constexpr (std::is_same_v<T, poll::Ended>) {
           p.signature = participant("ballot-box", ballot_box_[0], 0, 0);
-        } else if constexpr (requires { p.issuer; p.signature; }) {
+        } else if constexpr (requires {
+                               p.issuer;
+                               p.signature;
+                             }) {
           const uint32_t i = std::min<uint32_t>(p.issuer, options_.issuers - 1);
           p.signature = participant("issuer", issuers_[i], p.issuer, state_->IssuerCounter(i));
-        } else if constexpr (requires { p.trustee; p.signature; }) {
+        } else if constexpr (requires {
+                               p.trustee;
+                               p.signature;
+                             }) {
           const uint32_t j = std::clamp<uint32_t>(p.trustee, 1, options_.trustees);
-          p.signature = participant("trustee", trustees_[j - 1], p.trustee,
-                                    state_->TrusteeCounter(j));
+          p.signature =
+              participant("trustee", trustees_[j - 1], p.trustee, state_->TrusteeCounter(j));
         }
       },
       payload);
@@ -160,8 +165,7 @@ void TestElection::Append(Payload payload) {
 }
 
 void TestElection::AppendRaw(RecordKind kind, std::string payload, uint64_t time) {
-  ledger::Record record{static_cast<uint8_t>(kind), time, state_->last_leaf(),
-                        std::move(payload)};
+  ledger::Record record{static_cast<uint8_t>(kind), time, state_->last_leaf(), std::move(payload)};
   std::string bytes = ledger::EncodeRecord(record);
   const Hash32 leaf = ledger::LeafHash(bytes);
   const poll::RawPayload raw{record.kind, record.payload};
@@ -228,8 +232,8 @@ void TestElection::JoinTrustees() {
     poll::TrusteeJoined joined;
     joined.trustee = static_cast<uint8_t>(j);
     joined.seal_key = seal_keys_.back().public_key;
-    joined.deal_commitment = crypto::DealCommitment(state_->poll(), j, options_.trustees_needed,
-                                                    deals_.back());
+    joined.deal_commitment =
+        crypto::DealCommitment(state_->poll(), j, options_.trustees_needed, deals_.back());
     Append(joined);
   }
 }
@@ -250,20 +254,23 @@ void TestElection::Confirm() {
   for (uint32_t i = 1; i <= options_.trustees; ++i) {
     std::vector<std::vector<crypto::SecretScalar>> received;
     for (uint32_t j = 1; j <= options_.trustees; ++j) {
-      received.push_back(Must(
-          crypto::OpenShares(seal_keys_[i - 1], i, deals_[j - 1],
-                             dealers_[j - 1].SealShares(i, seal_keys_[i - 1].public_key)),
-          "open shares"));
+      received.push_back(
+          Must(crypto::OpenShares(seal_keys_[i - 1], i, deals_[j - 1],
+                                  dealers_[j - 1].SealShares(i, seal_keys_[i - 1].public_key)),
+               "open shares"));
     }
     shares_.push_back(crypto::CombineShares(received));
     const std::vector<Point> base = {Point::Base()};
     const std::vector<Point> P = crypto::PublicShares(deals_, i);
     poll::Confirmed confirmed;
     confirmed.trustee = static_cast<uint8_t>(i);
-    confirmed.self_test = crypto::MakeDecryptionShare(
-        {.opening = state_->poll(), .closed = state_->poll(), .contest = "self-test",
-         .trustee = i, .R = base, .P = P},
-        shares_.back());
+    confirmed.self_test = crypto::MakeDecryptionShare({.opening = state_->poll(),
+                                                       .closed = state_->poll(),
+                                                       .contest = "self-test",
+                                                       .trustee = i,
+                                                       .R = base,
+                                                       .P = P},
+                                                      shares_.back());
     Append(confirmed);
   }
 }
@@ -304,8 +311,7 @@ crypto::Ballot TestElection::MakeBallot(size_t index,
   Voter& voter = voters_[index];
   if (voter.tokens.empty()) Issue(index);
   const crypto::BallotContext& ctx = context().styles[voter.style];
-  crypto::PreparedBallot prepared =
-      Must(crypto::PreparedBallot::Encrypt(ctx, votes), "encrypt");
+  crypto::PreparedBallot prepared = Must(crypto::PreparedBallot::Encrypt(ctx, votes), "encrypt");
   return std::move(prepared).Cast(ctx, voter.ballot_key, voter.tokens, revision);
 }
 
@@ -338,7 +344,9 @@ std::vector<std::vector<uint32_t>> TestElection::VotesFor(const crypto::BallotSh
   return votes;
 }
 
-void TestElection::Pause() { Append(poll::Paused{.reason = "a fault is looked into", .approvals = {}}); }
+void TestElection::Pause() {
+  Append(poll::Paused{.reason = "a fault is looked into", .approvals = {}});
+}
 void TestElection::Resume() { Append(poll::Resumed{}); }
 void TestElection::Extend(uint64_t end) {
   Append(poll::Extended{.end = end, .reason = "a power cut", .approvals = {}});
@@ -384,10 +392,14 @@ void TestElection::PublishRegisters() {
 void TestElection::Decrypt(uint32_t trustee, uint32_t contest) {
   const auto input = state_->DecryptionInputFor(contest, trustee);
   const std::string& id = state_->definition()->contests[contest].id;
-  const auto share = crypto::MakeDecryptionShare(
-      {.opening = context().opening, .closed = *state_->closed(), .contest = id,
-       .trustee = trustee, .R = input.R, .P = input.P},
-      std::span(shares_[trustee - 1]).first(input.P.size()));
+  const auto share =
+      crypto::MakeDecryptionShare({.opening = context().opening,
+                                   .closed = *state_->closed(),
+                                   .contest = id,
+                                   .trustee = trustee,
+                                   .R = input.R,
+                                   .P = input.P},
+                                  std::span(shares_[trustee - 1]).first(input.P.size()));
   poll::DecryptionPart part;
   part.trustee = static_cast<uint8_t>(trustee);
   part.contest = static_cast<uint16_t>(contest);
@@ -478,8 +490,7 @@ std::string TestElection::MakeReceipt(uint64_t index, uint64_t size) const {
     leaves.push_back(ledger::LeafHash(records_[i]));
     tree.Append(leaves.back());
   }
-  const ledger::NodeReader nodes = [&](uint32_t level,
-                                       uint64_t at) -> absl::StatusOr<Hash32> {
+  const ledger::NodeReader nodes = [&](uint32_t level, uint64_t at) -> absl::StatusOr<Hash32> {
     std::vector<Hash32> row(leaves.begin() + static_cast<ptrdiff_t>(at << level),
                             leaves.begin() + static_cast<ptrdiff_t>((at + 1) << level));
     while (row.size() > 1) {
@@ -492,12 +503,11 @@ std::string TestElection::MakeReceipt(uint64_t index, uint64_t size) const {
   };
   ledger::Receipt receipt;
   receipt.leaf = leaves[index];
-  receipt.body = crypto::HashSha256(
-      Must(ledger::DecodeRecord(records_[index]), "decode record").payload);
+  receipt.body =
+      crypto::HashSha256(Must(ledger::DecodeRecord(records_[index]), "decode record").payload);
   receipt.index = index;
   receipt.proof = Must(ledger::InclusionProof(index, size, nodes), "inclusion proof");
-  receipt.checkpoint =
-      ledger::SignCheckpoint({options_.origin, size, tree.Root()}, ballot_box_[0]);
+  receipt.checkpoint = ledger::SignCheckpoint({options_.origin, size, tree.Root()}, ballot_box_[0]);
   return receipt.ToString();
 }
 

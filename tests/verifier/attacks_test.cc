@@ -1,5 +1,7 @@
-// Every attack of tests/support/attacks.h through the shipped program: it exits with 1 and names the
-// record and the rule.
+// Every attack of tests/support/attacks.h through the shipped program: it exits with 1 and names
+// the record and the rule.
+
+#include "tests/support/attacks.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -12,7 +14,6 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
-#include "tests/support/attacks.h"
 
 namespace urna::testing {
 namespace {
@@ -20,8 +21,7 @@ namespace {
 class ShippedVerifier : public ::testing::TestWithParam<Attack> {
  protected:
   void SetUp() override {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "urna-attack-XXXXXX").string();
+    std::string pattern = (std::filesystem::temp_directory_path() / "urna-attack-XXXXXX").string();
     folder_ = mkdtemp(pattern.data());
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
@@ -33,8 +33,8 @@ class ShippedVerifier : public ::testing::TestWithParam<Attack> {
   Outcome Verify(const TestElection& election, const Hash32& poll) {
     const std::string exported = folder_ + "/export";
     election.WriteExport(exported);
-    const std::string command = std::string(URNA_BIN) + "/urna-verify " + exported + " --json --poll " +
-                                base::Hex(poll) + " 2>/dev/null";
+    const std::string command = std::string(URNA_BIN) + "/urna-verify " + exported +
+                                " --json --poll " + base::Hex(poll) + " 2>/dev/null";
     FILE* pipe = popen(command.c_str(), "r");
     std::string output;
     char buffer[4096];
