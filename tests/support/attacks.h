@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ struct Attack {
   std::string reject_id;  ///< what state and verifier must answer
   std::function<std::unique_ptr<TestElection>()> make;
 };
+
+/// For GoogleTest's messages.
+inline void PrintTo(const Attack& attack, std::ostream* out) { *out << attack.name; }
 
 /// Attacks on ballots, tokens, keys, registers, tally and steps.
 const std::vector<Attack>& Attacks();
