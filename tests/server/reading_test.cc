@@ -3,6 +3,7 @@
 
 #include <future>
 
+#include "base/file.h"
 #include "ledger/checkpoint.h"
 #include "tests/server/harness.h"
 
@@ -64,12 +65,9 @@ TEST(Reading, ShowsNoBallotBeforeItsPublication) {
   expect_unseen();
   s.clock.Set(s.start() + 3599);
   expect_unseen();
-  // Neither a restart nor a pause is a publication.
+  // A restart is no publication.
   s.Restart();
   expect_unseen();
-  s.Record(poll::Paused{.reason = "a fault", .approvals = {}});
-  expect_unseen();
-  s.Record(poll::Resumed{});
 
   s.clock.Set(s.start() + 3600);
   Await([&] { return s.Status().size() > opened; }, "the publication");
@@ -89,6 +87,29 @@ TEST(Reading, ShowsNoBallotBeforeItsPublication) {
   s.WaitForPhase("ended");
   EXPECT_EQ(LastRevision(s, 0), 3u);
   EXPECT_EQ(CheckpointSize(s), s.Status().size());
+}
+
+TEST(Reading, AStepOfTheOfficialsIsPublishedAtOnceAndStaysSo) {
+  TestServer s(kSmall);
+  s.RunUntilOpen();
+  const uint64_t opened = s.Status().size();
+  ASSERT_TRUE(s.Cast(s.MakeBallot(0, 0)).ok());
+  s.Record(poll::Paused{.reason = "a fault", .approvals = {}});
+  EXPECT_EQ(s.Status().size(), opened + 2);
+  s.Record(poll::Resumed{});
+  ASSERT_TRUE(s.Cast(s.MakeBallot(1, 0)).ok());
+  EXPECT_EQ(CheckpointSize(s), opened + 3);
+  // The steward writes down what is public; the server must not go back behind it.
+  const std::string file = s.data() + "/published/" + base::Hex(s.poll()) + ".published";
+  Await(
+      [&] {
+        const auto content = base::ReadFile(file);
+        return content.ok() &&
+               content->find("\n" + std::to_string(opened + 3) + "\n") != std::string::npos;
+      },
+      "the publication to be stored");
+  s.Restart();
+  EXPECT_EQ(CheckpointSize(s), opened + 3);
 }
 
 TEST(Reading, TellsWhoItIsAndWhatItServes) {
