@@ -115,6 +115,30 @@ TEST(Casting, TheSameBallotManyTimesInOneBatchIsOneRecord) {
   EXPECT_EQ(s.state().ballot_records(), 2u);
 }
 
+TEST(Casting, TheSameBallotWhileItIsBeingWrittenIsOneRecord) {
+  Gate gate;
+  TestServer s(kSmall);
+  s.before_append = [&gate] {
+    gate.Pass();
+    return absl::OkStatus();
+  };
+  s.RunUntilOpen();
+  const std::string ballot = s.MakeBallot(0, 0);
+  gate.Close();
+  v1::CastResponse first;
+  v1::CastResponse second;
+  auto written = std::async(std::launch::async, [&] { return s.Cast(ballot, &first); });
+  gate.AwaitHeld(1);
+  // The first is neither in the store nor in the batch that this one gets into.
+  auto queued = std::async(std::launch::async, [&] { return s.Cast(ballot, &second); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  gate.Open();
+  EXPECT_TRUE(written.get().ok());
+  const Outcome outcome = queued.get();
+  ASSERT_TRUE(outcome.ok()) << outcome;
+  EXPECT_EQ(IndexOf(first), IndexOf(second));
+}
+
 TEST(Casting, RefusesARepeatedRevisionAndATamperedBallot) {
   TestServer s(kSmall);
   s.RunUntilOpen();

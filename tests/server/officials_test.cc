@@ -218,26 +218,57 @@ TEST(Officials, ApprovalsOfALedgerThatMovedOnAreDropped) {
   s.WaitForPhase("waiting for the trustees to join");
   s.Sync();
   const poll::Payload cancelled = poll::Cancelled{.reason = "a mistake", .approvals = {}};
+  const poll::Payload other = poll::Cancelled{.reason = "another", .approvals = {}};
   ASSERT_TRUE(s.Approve(cancelled, 0).ok());
+  ASSERT_TRUE(s.Approve(other, 0).ok());
   v1::PendingRequest request;
   request.set_poll(std::string(base::View(s.poll())));
   v1::PendingResponse pending;
   TestServer::Run([&](auto* context) { return s.officials->Pending(context, request, &pending); });
-  ASSERT_EQ(pending.steps_size(), 1);
+  ASSERT_EQ(pending.steps_size(), 2);
   EXPECT_FALSE(pending.steps(0).stale());
+  EXPECT_FALSE(pending.steps(1).stale());
 
   s.KeyCeremony();  // the ledger grows
-  TestServer::Run([&](auto* context) { return s.officials->Pending(context, request, &pending); });
-  ASSERT_EQ(pending.steps_size(), 1);
-  EXPECT_TRUE(pending.steps(0).stale());
-  EXPECT_EQ(pending.steps(0).officials_size(), 0);
   // The second official signs for the ledger as it is; the first one's consent was for another.
   v1::ApproveResponse response;
-  ASSERT_TRUE(s.Approve(cancelled, 1, "", &response).ok());
+  const Outcome outcome = s.Approve(cancelled, 1, "", &response);
+  ASSERT_TRUE(outcome.ok()) << outcome;
   EXPECT_FALSE(response.recorded());
   EXPECT_EQ(response.approvals(), 1u);
+  TestServer::Run([&](auto* context) { return s.officials->Pending(context, request, &pending); });
+  ASSERT_EQ(pending.steps_size(), 2);
+  for (const v1::PendingStep& step : pending.steps()) {
+    const bool signed_anew = step.body() == poll::PayloadBody(cancelled);
+    EXPECT_EQ(step.stale(), !signed_anew);
+    EXPECT_EQ(step.officials_size(), signed_anew ? 1 : 0);
+  }
   ASSERT_TRUE(s.Approve(cancelled, 0, "", &response).ok());
   EXPECT_TRUE(response.recorded());
+}
+
+TEST(Officials, AForgedStepIsRefusedBeforeItsAttachmentIsReceived) {
+  TestServer s(kSmall);
+  s.Start();
+  v1::ApproveRequest request;
+  *request.mutable_step() = s.MakeStep(s.DefinedPayload(), 0);
+  (*request.mutable_step()->mutable_signature())[0] ^= 1;
+  v1::ApproveResponse response;
+  grpc::ClientContext context;
+  TestServer::SetDeadline(context);
+  const auto stream = s.officials->Approve(&context, &response);
+  EXPECT_TRUE(stream->Write(request));
+  // More is announced, none is sent: the answer must not wait for it.
+  const Outcome outcome = TestServer::From(stream->Finish(), context);
+  ExpectRefused(outcome, "approval.signature-invalid", grpc::StatusCode::PERMISSION_DENIED);
+}
+
+TEST(Officials, RefusesAnAttachmentThatIsTooLarge) {
+  TestServer s(kSmall);
+  s.Start();
+  const Outcome outcome =
+      s.Approve(s.DefinedPayload(), 0, std::string(Steps::kMaxAttachmentBytes + 1, ' '));
+  ExpectRefused(outcome, "request.malformed", grpc::StatusCode::INVALID_ARGUMENT);
 }
 
 TEST(Officials, AFalseResultIsRefusedAtTheFirstApproval) {
