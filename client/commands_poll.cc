@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <iostream>
 #include <memory>
@@ -15,6 +13,7 @@
 #include "base/text.h"
 #include "client/cli.h"
 #include "client/commands_result.h"
+#include "client/commands_steps.h"
 #include "client/official.h"
 #include "client/poll_view.h"
 #include "poll/definition.h"
@@ -25,7 +24,6 @@ namespace {
 
 using base::Cat;
 using Json = nlohmann::json;
-using poll::RecordKind;
 
 constexpr size_t kMaxDefinitionBytes = size_t{16} << 20;
 
@@ -159,24 +157,6 @@ absl::Status PrintTemplate(const GlobalOptions& global, const std::string& kind)
 }
 
 // --- Steps of officials --------------------------------------------------------------------------
-
-void PrintApproval(const GlobalOptions& global, RecordKind kind,
-                   const v1::ApproveResponse& response, const std::string& poll_hex) {
-  const std::string step = poll::KindName(static_cast<uint8_t>(kind));
-  if (global.json) {
-    PrintJson({{"step", step},
-               {"recorded", response.recorded()},
-               {"approvals", response.approvals()},
-               {"needed", response.needed()},
-               {"poll", poll_hex}});
-  } else if (response.recorded()) {
-    std::cout << "poll " << poll_hex << " is " << step << "\n";
-  } else {
-    std::cout << response.approvals() << " of " << response.needed() << " approvals of '" << step
-              << "'; the next official runs the same command\n";
-  }
-}
-
 absl::Status CreatePoll(const GlobalOptions& global, const std::string& path,
                         const std::string& key_path) {
   URNA_ASSIGN_OR_RETURN(const DefinitionFile file, ReadDefinition(path));
@@ -202,58 +182,8 @@ absl::Status CreatePoll(const GlobalOptions& global, const std::string& path,
                                                     " has another definition than ", path));
     }
   }
-  PrintApproval(global, RecordKind::kDefined, response, poll_hex);
+  PrintApproval(global, poll::RecordKind::kDefined, response, poll_hex);
   return absl::OkStatus();
-}
-
-struct StepFlags {
-  Hash32 poll{};
-  std::string key, folder, reason;
-  uint64_t end = 0;
-  bool yes = false;
-};
-
-/// Asks a person; without a terminal, only --yes says yes.
-absl::Status Confirm(const StepFlags& flags, std::string_view question) {
-  if (flags.yes) return absl::OkStatus();
-  if (isatty(STDIN_FILENO) == 0) {
-    return base::Failure(absl::StatusCode::kFailedPrecondition,
-                         "nobody is there to confirm; give --yes if you checked the result");
-  }
-  std::cerr << question << " [y/N] ";
-  std::string answer;
-  std::getline(std::cin, answer);
-  if (answer == "y" || answer == "Y" || answer == "yes") return absl::OkStatus();
-  return base::Failure(absl::StatusCode::kCancelled, "not confirmed; nothing was signed");
-}
-
-/// Makes the step from the ledger that was verified; may ask.
-using MakeStep = std::function<absl::StatusOr<poll::Payload>(const poll::State&)>;
-
-absl::Status TakeStep(const GlobalOptions& global, const StepFlags& flags, const MakeStep& make) {
-  URNA_ASSIGN_OR_RETURN(const crypto::Ed25519Key key, OpenIdentity(global, flags.key, "official"));
-  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
-                        Connection::Open(global.server));
-  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
-                        PollView::FetchAll(*connection, flags.poll, flags.folder, ShowProgress()));
-  const poll::State& state = view->state();
-  URNA_ASSIGN_OR_RETURN(const uint32_t official,
-                        OfficialNumber(*state.definition(), key.public_key()));
-  URNA_ASSIGN_OR_RETURN(const poll::Payload step, make(state));
-  URNA_ASSIGN_OR_RETURN(const v1::ApproveResponse response,
-                        Approve(*connection, state, step, official, key, ""));
-  PrintApproval(global, poll::KindOf(step), response, base::Hex(flags.poll));
-  return absl::OkStatus();
-}
-
-// --- Certifying ----------------------------------------------------------------------------------
-
-absl::StatusOr<poll::Payload> MakeCertificate(const StepFlags& flags, const poll::State& state) {
-  URNA_RETURN_IF_ERROR(MayTake(state, poll::Certified{}));
-  URNA_ASSIGN_OR_RETURN(const poll::Result result, state.ComputeResult());
-  PrintResult(std::cerr, state, result);
-  URNA_RETURN_IF_ERROR(Confirm(flags, "Certify this result?"));
-  return poll::Certified{poll::EncodeCertificate(result), {}};
 }
 
 // --- Reading -------------------------------------------------------------------------------------
@@ -274,13 +204,13 @@ std::vector<std::string> Approvers(const v1::PendingStep& step,
   return names;
 }
 
-absl::Status Status(const GlobalOptions& global, const StepFlags& flags) {
+absl::Status Status(const GlobalOptions& global, const Hash32& poll) {
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
-                        PollView::FetchDefinition(*connection, flags.poll));
+                        PollView::FetchDefinition(*connection, poll));
   const poll::Definition& d = *view->state().definition();
-  const std::string id(base::View(flags.poll));
+  const std::string id(base::View(poll));
   v1::StatusRequest status_request;
   status_request.set_poll(id);
   URNA_ASSIGN_OR_RETURN(const v1::StatusResponse status,
@@ -300,7 +230,7 @@ absl::Status Status(const GlobalOptions& global, const StepFlags& flags) {
                        {"needed", step.needed()},
                        {"stale", step.stale()}});
     }
-    PrintJson({{"poll", base::Hex(flags.poll)},
+    PrintJson({{"poll", base::Hex(poll)},
                {"title", d.title},
                {"sha256", sha256},
                {"rehearsal", d.rehearsal},
@@ -418,82 +348,17 @@ void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
     });
   }
 
-  // Steps of officials: `add_flags` adds what the step needs beside poll and key.
-  const auto add_step = [&](const std::string& name, const std::string& description,
-                            const std::string& example_flags, const auto& add_flags,
-                            const auto& make) {
-    auto flags = std::make_shared<StepFlags>();
-    CLI::App* command = polls->add_subcommand(name, description);
-    AddPoll(command, &flags->poll);
-    command->add_option("--key", flags->key, "The official's key file")->required();
-    command->add_option("--folder", flags->folder,
-                        "Folder for the ledger, kept; without it a temporary one");
-    add_flags(command, *flags);
-    global.AddServer(command);
-    global.AddPassphrase(command);
-    AddExample(command,
-               Cat("urna poll ", name, " --poll 3f…9a --key anna.key", example_flags,
-                   " --server vote.example:7443"),
-               "Fetches the ledger and checks all of it before anything is signed. As many "
-               "officials as the\ndefinition demands run it in turn.");
-    command->callback([&global, action, flags, make] {
-      *action = [&global, flags, make] {
-        return TakeStep(global, *flags,
-                        [&](const poll::State& state) { return make(*flags, state); });
-      };
-    });
-  };
-  using StepOr = absl::StatusOr<poll::Payload>;
-  const auto no_flags = [](CLI::App*, StepFlags&) {};
-  const auto reason = [](CLI::App* command, StepFlags& flags) {
-    command->add_option("--reason", flags.reason, "Why; stands on the ledger for everybody to read")
-        ->required();
-  };
-  add_step("open", "Opens the poll: from then on its definition, roll and keys are fixed", "",
-           no_flags, [](const StepFlags&, const poll::State&) -> StepOr { return poll::Opened{}; });
-  add_step("pause", "Stops issuing and casting for a while; the end stays", " --reason 'power cut'",
-           reason, [](const StepFlags& flags, const poll::State&) -> StepOr {
-             return poll::Paused{flags.reason, {}};
-           });
-  add_step("resume", "Ends a pause", "", no_flags,
-           [](const StepFlags&, const poll::State&) -> StepOr { return poll::Resumed{}; });
-  add_step(
-      "extend", "Moves the end of voting, never past the definition's latest end",
-      " --end 2014-05-25T22:00:00Z --reason 'power cut'",
-      [&reason](CLI::App* command, StepFlags& flags) {
-        AddTime(command, "--end", &flags.end, "The new end, UTC")->required();
-        reason(command, flags);
-      },
-      [](const StepFlags& flags, const poll::State&) -> StepOr {
-        return poll::Extended{flags.end, flags.reason, {}};
-      });
-  add_step("close", "Closes the ballot box after the end: fixes every ballot for the tally", "",
-           no_flags, [](const StepFlags&, const poll::State&) -> StepOr { return poll::Closed{}; });
-  add_step(
-      "certify", "Computes the result from the ledger, shows it, and signs it", "",
-      [](CLI::App* command, StepFlags& flags) {
-        command->add_flag("--yes", flags.yes, "Do not ask before signing");
-      },
-      [](const StepFlags& flags, const poll::State& state) {
-        return MakeCertificate(flags, state);
-      });
-  add_step("cancel", "Cancels the poll for good; nothing is decrypted after it",
-           " --reason 'the question was misprinted'", reason,
-           [](const StepFlags& flags, const poll::State&) -> StepOr {
-             return poll::Cancelled{flags.reason, {}};
-           });
-
+  AddStepCommands(polls, global, action);
   AddResultCommands(polls, global, action);
   {
-    auto flags = std::make_shared<StepFlags>();
+    auto poll = std::make_shared<Hash32>();
     CLI::App* command = polls->add_subcommand(
         "status", "How a poll stands, what it waits for, and who approved what is pending");
-    AddPoll(command, &flags->poll);
+    AddPoll(command, poll.get());
     global.AddServer(command);
     AddExample(command, "urna poll status --poll 3f…9a --server vote.example:7443");
-    command->callback([&global, action, flags] {
-      *action = [&global, flags] { return Status(global, *flags); };
-    });
+    command->callback(
+        [&global, action, poll] { *action = [&global, poll] { return Status(global, *poll); }; });
   }
   {
     CLI::App* command = polls->add_subcommand("list", "The polls of a server");
