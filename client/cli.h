@@ -64,5 +64,6 @@ void AddLedgerCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddRollCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddVoteCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddReceiptCommands(CLI::App& app, GlobalOptions& global, Action* action);
+void AddBallotCommands(CLI::App& app, GlobalOptions& global, Action* action);
 
 }  // namespace urna::client

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -8,20 +9,14 @@
 #include <vector>
 
 #include "base/bytes.h"
-#include "base/codec.h"
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "client/cli.h"
-#include "client/interrupt.h"
-#include "client/poll_view.h"
+#include "client/published_ledger.h"
+#include "client/resident.h"
 #include "client/wallet.h"
-#include "ledger/export.h"
-#include "ledger/merkle.h"
 #include "ledger/receipt.h"
-#include "ledger/record.h"
-#include "poll/payload.h"
-#include "poll/replay.h"
 
 namespace urna::client {
 namespace {
@@ -31,10 +26,11 @@ using Json = nlohmann::json;
 
 struct CheckFlags {
   Hash32 poll{};
-  std::string receipt, wallet, ledger;
+  WalletFlags wallet;
+  std::string receipt, ledger, evidence;
 };
 
-/// One line of the report.
+/// One line of a receipt's report.
 struct Finding {
   enum class Verdict { kPass, kFail, kSkipped };
   std::string what;
@@ -54,219 +50,336 @@ std::string Name(Finding::Verdict verdict) {
   return "";
 }
 
-class Report {
- public:
+/// A receipt on its way through the ledger.
+struct Checked {
+  std::string name;  ///< the file, or "revision 2"
+  std::string text;
+  std::optional<ledger::Receipt> receipt;
+  absl::StatusOr<ledger::Checkpoint> promised;  ///< what the receipt's own checkpoint says
+
+  // What the ledger shows.
+  std::optional<Hash32> root_then;  ///< of as many records as were promised
+  std::optional<Hash32> leaf, body;
+  bool is_ballot = false;
+  bool is_own = false;
+
+  enum class State { kProvisional, kFinal, kBroken };
+  State state = State::kBroken;
+  std::vector<Finding> findings;
+
   void Pass(std::string_view what, std::string_view detail) {
     Add(what, Finding::Verdict::kPass, detail);
   }
-  void Fail(std::string_view what, std::string_view detail) {
-    Add(what, Finding::Verdict::kFail, detail);
-  }
-  void Skip(std::string_view what, std::string_view detail) {
-    Add(what, Finding::Verdict::kSkipped, detail);
-  }
   void Expect(bool right, std::string_view what, std::string_view pass, std::string_view fail) {
-    right ? Pass(what, pass) : Fail(what, fail);
+    Add(what, right ? Finding::Verdict::kPass : Finding::Verdict::kFail, right ? pass : fail);
   }
-
-  absl::Status Print(bool json) const {
-    const bool failed = std::ranges::any_of(
-        findings_, [](const Finding& f) { return f.verdict == Finding::Verdict::kFail; });
-    if (json) {
-      Json list = Json::array();
-      for (const Finding& f : findings_) {
-        list.push_back({{"check", f.what}, {"verdict", Name(f.verdict)}, {"detail", f.detail}});
-      }
-      PrintJson({{"pass", !failed}, {"checks", list}});
-    } else {
-      for (const Finding& f : findings_) {
-        std::cout << Name(f.verdict) << "  " << f.what << ": " << f.detail << "\n";
-      }
-    }
-    if (!failed) return absl::OkStatus();
-    return base::Reject("receipt.check-failed",
-                        "the ballot box promised by this receipt what the ledger does not show; "
-                        "keep the receipt and the ledger, together they are evidence");
-  }
-
- private:
   void Add(std::string_view what, Finding::Verdict verdict, std::string_view detail) {
-    findings_.push_back({std::string(what), verdict, std::string(detail)});
+    findings.push_back({std::string(what), verdict, std::string(detail)});
   }
-  std::vector<Finding> findings_;
+  bool failed() const {
+    return std::ranges::any_of(
+        findings, [](const Finding& f) { return f.verdict == Finding::Verdict::kFail; });
+  }
 };
 
-/// The poll's definition as its own first records give it.
-absl::StatusOr<std::shared_ptr<const poll::Definition>> ReadDefinition(
-    const ledger::ExportReader& reader, const Hash32& poll_id) {
-  absl::Status fault;
-  poll::Replay replay(
-      poll::Replay::Trust::kNothing,
-      [](uint64_t) -> absl::StatusOr<std::string> { return absl::InternalError("no ballot yet"); },
-      [&](uint64_t index, uint8_t, const absl::Status& why) {
-        if (fault.ok()) fault = base::Annotate(why, Cat("record ", index));
-      },
-      poll::Sequentially);
-  const uint64_t size = reader.checkpoint().size;
-  for (uint64_t i = 0; i < size && replay.state().definition() == nullptr; ++i) {
-    URNA_ASSIGN_OR_RETURN(const std::string record, reader.ReadEntry(i));
-    if (i == 0 && ledger::LeafHash(record) != poll_id) {
-      return base::Reject("ledger.poll-id",
-                          Cat("this is the ledger of poll ", base::Hex(ledger::LeafHash(record))));
-    }
-    replay.Append({record});
-    URNA_RETURN_IF_ERROR(fault);
+std::string Name(Checked::State state) {
+  switch (state) {
+    case Checked::State::kProvisional:
+      return "provisional";
+    case Checked::State::kFinal:
+      return "final";
+    case Checked::State::kBroken:
+      return "broken";
   }
-  if (replay.state().definition() == nullptr) {
-    return base::Reject("ledger.incomplete", "the ledger does not hold the whole definition");
-  }
-  return replay.state().definition();
+  return "";
 }
 
-/// What the voter's wallet looks for in the ledger: the ballots of one ballot key.
+Checked MakeChecked(std::string name, std::string text, const poll::Definition& definition) {
+  Checked checked{.name = std::move(name),
+                  .text = std::move(text),
+                  .receipt = std::nullopt,
+                  .promised = ledger::Checkpoint(),
+                  .root_then = {},
+                  .leaf = {},
+                  .body = {},
+                  .findings = {}};
+  auto receipt = ledger::Receipt::Parse(checked.text);
+  checked.promised = receipt.ok() ? ledger::VerifyReceipt(*receipt, definition.ballot_box)
+                                  : absl::StatusOr<ledger::Checkpoint>(receipt.status());
+  if (receipt.ok()) checked.receipt = std::move(*receipt);
+  return checked;
+}
+
+/// The ballots of the wallet's ballot key.
 struct Own {
   std::string ballot_key;
   uint16_t last_revision = 0;
   uint64_t last_index = 0;
 };
 
-/// The ballot key and revision that begin a "ballot cast" payload (after its style).
-std::optional<std::pair<std::string_view, uint16_t>> KeyOfBallot(const ledger::Record& record) {
-  if (record.kind != static_cast<uint8_t>(poll::RecordKind::kBallotCast)) return std::nullopt;
-  base::Reader reader(record.payload);
-  reader.U16();
-  const uint16_t revision = reader.U16();
-  const std::string_view key = reader.Raw(32);
-  if (!reader.ok()) return std::nullopt;
-  return std::pair(key, revision);
-}
+class Check {
+ public:
+  Check(const GlobalOptions& global, const CheckFlags& flags) : global_(global), flags_(flags) {}
+  absl::Status Run();
 
-absl::StatusOr<std::string> BallotKeyOf(const GlobalOptions& global, const std::string& path,
-                                        const ledger::ExportReader& reader, const Hash32& poll_id) {
-  URNA_ASSIGN_OR_RETURN(const crypto::SecretText passphrase,
-                        GetPassphrase(global.passphrase, Cat("passphrase of ", path), false));
-  URNA_ASSIGN_OR_RETURN(const Wallet wallet, LoadWallet(path, passphrase));
-  if (wallet.poll != poll_id) {
-    return base::Failure(absl::StatusCode::kFailedPrecondition,
-                         Cat(path, ": belongs to poll ", base::Hex(wallet.poll)));
+ private:
+  absl::Status Open();
+  absl::Status Scan();
+  void Judge(Checked& checked) const;
+  absl::StatusOr<std::string> KeepEvidence() const;
+  void Print() const;
+  void PrintAsJson(const std::string& evidence) const;
+
+  const GlobalOptions& global_;
+  const CheckFlags& flags_;
+  std::optional<Wallet> wallet_;
+  std::unique_ptr<PublishedLedger> ledger_;
+  std::optional<Own> own_;
+  std::vector<Checked> receipts_;
+  uint64_t size_ = 0;
+  Hash32 root_{};
+};
+
+absl::Status Check::Open() {
+  std::string text;
+  if (!flags_.receipt.empty()) {
+    URNA_ASSIGN_OR_RETURN(text, base::ReadFile(flags_.receipt, 1 << 20));
+    const absl::Status parsed = ledger::Receipt::Parse(text).status();
+    if (!parsed.ok()) return base::Annotate(parsed, flags_.receipt);
   }
-  // opening = the leaf of the "opened" record.
-  for (uint64_t i = 0; i < reader.checkpoint().size; ++i) {
-    URNA_ASSIGN_OR_RETURN(const std::string bytes, reader.ReadEntry(i));
-    URNA_ASSIGN_OR_RETURN(const ledger::Record record, ledger::DecodeRecord(bytes));
-    if (record.kind == static_cast<uint8_t>(poll::RecordKind::kOpened)) {
-      const crypto::BallotKey key = crypto::DeriveBallotKey(wallet.omega, ledger::LeafHash(bytes));
-      return std::string(key.BK.view());
+  if (flags_.receipt.empty() || flags_.wallet.given()) {
+    URNA_ASSIGN_OR_RETURN(const std::string path, flags_.wallet.Resolve(flags_.poll));
+    URNA_ASSIGN_OR_RETURN(OpenWallet open, OpenWalletAt(global_, path, flags_.poll));
+    wallet_ = std::move(open.wallet);
+    if (flags_.receipt.empty() && wallet_->receipts.empty()) {
+      return base::Failure(
+          absl::StatusCode::kFailedPrecondition,
+          Cat(path, ": holds no receipt: no ballot of this wallet was acknowledged",
+              wallet_->restored ? " since it was restored" : "",
+              wallet_->pending.has_value() ? "; one was sent, `urna vote` sends it again" : ""));
     }
   }
-  return base::Reject("ledger.incomplete", "the poll was not opened in this ledger");
+  if (!flags_.ledger.empty()) {
+    URNA_ASSIGN_OR_RETURN(ledger_, PublishedLedger::Open(flags_.ledger, flags_.poll));
+  } else if (global_.server.target.empty()) {
+    return Usage("give --ledger with an exported ledger, or --server to fetch it");
+  } else {
+    URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
+                          Connection::Open(global_.server));
+    URNA_ASSIGN_OR_RETURN(ledger_,
+                          PublishedLedger::Fetch(*connection, flags_.poll, ShowProgress()));
+  }
+  if (wallet_.has_value()) {
+    URNA_ASSIGN_OR_RETURN(const auto context, ledger_->context());
+    own_.emplace();
+    own_->ballot_key = crypto::DeriveBallotKey(wallet_->omega, context->opening).BK.view();
+  }
+  const poll::Definition& definition = *ledger_->definition();
+  if (!flags_.receipt.empty()) {
+    receipts_.push_back(MakeChecked(flags_.receipt, std::move(text), definition));
+  } else {
+    for (const KeptReceipt& kept : wallet_->receipts) {
+      receipts_.push_back(MakeChecked(Cat("revision ", kept.revision), kept.text, definition));
+    }
+  }
+  return absl::OkStatus();
 }
 
-absl::Status CheckAgainst(const GlobalOptions& global, const CheckFlags& flags,
-                          const Hash32& poll_id, const ledger::Receipt& receipt,
-                          const std::string& folder) {
-  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<ledger::ExportReader> reader,
-                        ledger::ExportReader::Open(folder));
-  URNA_ASSIGN_OR_RETURN(const auto definition, ReadDefinition(*reader, poll_id));
-  Report report;
-
-  const auto promised = ledger::VerifyReceipt(receipt, definition->ballot_box);
-  if (!promised.ok()) {
-    report.Fail("receipt", Cat("it proves nothing: ", std::string(promised.status().message())));
-    return report.Print(global.json);
-  }
-  report.Pass("receipt", Cat("signed by ", definition->ballot_box.name, "; record ", receipt.index,
-                             " of its first ", promised->size, " records"));
-
-  const auto shown = ledger::OpenCheckpoint(reader->note(), definition->ballot_box);
-  report.Expect(shown.ok(), "checkpoint of the ledger", "signed by the ballot box",
-                shown.ok() ? "" : std::string(shown.status().message()));
-
-  std::optional<Own> own;
-  if (!flags.wallet.empty()) {
-    own.emplace();
-    URNA_ASSIGN_OR_RETURN(own->ballot_key, BallotKeyOf(global, flags.wallet, *reader, poll_id));
-  }
-
-  // Everything is hashed, so that neither tiles nor proofs of the server are needed.
-  ledger::Frontier tree;
-  std::optional<Hash32> leaf;
-  std::optional<Hash32> body;
-  std::optional<Hash32> promised_root;
-  bool is_ballot = false;
-  bool is_own = false;
-  for (uint64_t bundle = 0; bundle < reader->bundle_count(); ++bundle) {
-    URNA_ASSIGN_OR_RETURN(const std::vector<std::string> entries, reader->ReadBundle(bundle));
-    for (const std::string& bytes : entries) {
-      const uint64_t index = tree.size();
-      const Hash32 hash = ledger::LeafHash(bytes);
-      tree.Append(hash);
-      if (tree.size() == promised->size) promised_root = tree.Root();
-      const auto record = ledger::DecodeRecord(bytes);
-      if (!record.ok()) continue;
-      const auto ballot = KeyOfBallot(*record);
-      const bool mine = own.has_value() && ballot.has_value() && ballot->first == own->ballot_key;
-      if (mine) {
-        own->last_revision = ballot->second;
-        own->last_index = index;
+absl::Status Check::Scan() {
+  return ledger_->ForEach([&](const ledger::Frontier& tree, const Hash32& leaf,
+                              const ledger::Record* record) {
+    const uint64_t index = tree.size() - 1;
+    size_ = tree.size();
+    if (size_ == ledger_->reader().checkpoint().size) root_ = tree.Root();
+    const auto ballot = record == nullptr ? std::nullopt : KeyOfBallot(*record);
+    const bool mine = own_.has_value() && ballot.has_value() && ballot->first == own_->ballot_key;
+    if (mine) {
+      own_->last_revision = ballot->second;
+      own_->last_index = index;
+    }
+    for (Checked& checked : receipts_) {
+      if (checked.promised.ok() && checked.promised->size == size_) {
+        checked.root_then = tree.Root();
       }
-      if (index != receipt.index) continue;
-      leaf = hash;
-      body = crypto::HashSha256(record->payload);
-      is_ballot = ballot.has_value();
-      is_own = mine;
+      if (!checked.receipt.has_value() || checked.receipt->index != index) continue;
+      checked.leaf = leaf;
+      if (record != nullptr) checked.body = crypto::HashSha256(record->payload);
+      checked.is_ballot = ballot.has_value();
+      checked.is_own = mine;
     }
-  }
-  if (shown.ok()) {
-    report.Expect(tree.Root() == shown->root, "records of the ledger",
-                  Cat("all ", tree.size(), " are those that the checkpoint signs"),
-                  "they are not those that the checkpoint signs");
-  }
-  if (tree.size() < promised->size) {
-    report.Skip("ballot in the ledger", Cat("this ledger has ", tree.size(),
-                                            " records and is older than the receipt, "
-                                            "which covers ",
-                                            promised->size, "; try again with a newer one"));
-    return report.Print(global.json);
-  }
-  report.Expect(promised_root == promised->root, "nothing was rewritten",
-                "the ledger continues the one that the receipt was given for",
-                "the ledger is not a continuation of the one that the receipt was given for");
-  report.Expect(is_ballot && leaf == receipt.leaf && body == receipt.body, "ballot in the ledger",
-                Cat("record ", receipt.index, " is this very ballot, unchanged"),
-                Cat("record ", receipt.index, " is not the ballot of the receipt"));
-  if (own.has_value()) {
-    report.Expect(is_own, "ballot of the wallet", "it was cast with this wallet's ballot key",
-                  "it was cast with another ballot key than this wallet's");
-    if (is_own) {
-      report.Pass("which ballot counts", own->last_index == receipt.index
-                                             ? std::string("this one, the last of this ballot key")
-                                             : Cat("a later one, record ", own->last_index,
-                                                   ", revision ", own->last_revision));
-    }
-  }
-  return report.Print(global.json);
+  });
 }
 
-absl::Status RunCheck(const GlobalOptions& global, const CheckFlags& flags) {
-  const Hash32& poll_id = flags.poll;
-  URNA_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(flags.receipt, 1 << 20));
-  const auto receipt = ledger::Receipt::Parse(text);
-  if (!receipt.ok()) return base::Annotate(receipt.status(), flags.receipt);
-  if (!flags.ledger.empty()) {
-    return CheckAgainst(global, flags, poll_id, *receipt, flags.ledger);
+void Check::Judge(Checked& checked) const {
+  const poll::Definition& definition = *ledger_->definition();
+  if (!checked.promised.ok()) {
+    checked.Add("receipt", Finding::Verdict::kFail,
+                Cat("it proves nothing: ", std::string(checked.promised.status().message())));
+    return;
   }
-  if (global.server.target.empty()) {
-    return base::Failure(absl::StatusCode::kInvalidArgument,
-                         "give --ledger with an exported ledger, or --server to fetch it");
+  const ledger::Receipt& receipt = *checked.receipt;
+  const ledger::Checkpoint& promised = *checked.promised;
+  checked.Pass("receipt", Cat("signed by ", definition.ballot_box.name, "; record ", receipt.index,
+                              " of its first ", promised.size, " records"));
+  const auto shown = ledger::OpenCheckpoint(ledger_->reader().note(), definition.ballot_box);
+  checked.Expect(shown.ok(), "checkpoint of the ledger", "signed by the ballot box",
+                 shown.ok() ? "" : std::string(shown.status().message()));
+  if (shown.ok()) {
+    checked.Expect(root_ == shown->root && size_ == shown->size, "records of the ledger",
+                   Cat("all ", size_, " are those that the checkpoint signs"),
+                   "they are not those that the checkpoint signs");
   }
-  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
-                        Connection::Open(global.server));
-  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<TemporaryFolder> temporary,
-                        TemporaryFolder::Create());
-  const std::string folder = Cat(temporary->path(), "/ledger");
-  URNA_RETURN_IF_ERROR(FetchLedger(*connection, poll_id, folder, ShowProgress()).status());
-  return CheckAgainst(global, flags, poll_id, *receipt, folder);
+  if (size_ < promised.size) {
+    checked.Add("ballot in the ledger", Finding::Verdict::kSkipped,
+                Cat("this ledger has ", size_,
+                    " records and is older than the receipt, which "
+                    "covers ",
+                    promised.size, "; try again with a newer one"));
+    if (!checked.failed()) checked.state = Checked::State::kProvisional;
+    return;
+  }
+  checked.Expect(checked.root_then == promised.root, "nothing was rewritten",
+                 "the ledger continues the one that the receipt was given for",
+                 "the ledger is not a continuation of the one that the receipt was given for");
+  checked.Expect(checked.is_ballot && checked.leaf == receipt.leaf && checked.body == receipt.body,
+                 "ballot in the ledger",
+                 Cat("record ", receipt.index, " is this very ballot, unchanged"),
+                 Cat("record ", receipt.index, " is not the ballot of the receipt"));
+  if (own_.has_value()) {
+    checked.Expect(checked.is_own, "ballot of the wallet",
+                   "it was cast with this wallet's ballot key",
+                   "it was cast with another ballot key than this wallet's");
+    if (checked.is_own) {
+      checked.Pass("which ballot counts", own_->last_index == receipt.index
+                                              ? std::string("this one, the last of this ballot key")
+                                              : Cat("a later one, record ", own_->last_index,
+                                                    ", revision ", own_->last_revision));
+    }
+  }
+  if (!checked.failed()) checked.state = Checked::State::kFinal;
+}
+
+/// Puts the ledger, which the server may not show again, and the receipts that it breaks into a
+/// folder. Returns its path.
+absl::StatusOr<std::string> Check::KeepEvidence() const {
+  namespace fs = std::filesystem;
+  const std::string wanted =
+      flags_.evidence.empty()
+          ? Cat("urna-evidence-", base::Hex(flags_.poll).substr(0, 12), "-", size_)
+          : flags_.evidence;
+  std::string folder = wanted;
+  std::error_code error;
+  for (int i = 2; fs::exists(folder, error); ++i) folder = Cat(wanted, "-", i);
+  URNA_RETURN_IF_ERROR(base::MakeFolders(folder, 0700));
+  fs::copy(ledger_->folder(), Cat(folder, "/ledger"), fs::copy_options::recursive, error);
+  if (error) {
+    return base::Failure(absl::StatusCode::kUnavailable, Cat(folder, ": ", error.message()));
+  }
+  int number = 0;
+  for (const Checked& checked : receipts_) {
+    if (checked.state != Checked::State::kBroken) continue;
+    URNA_RETURN_IF_ERROR(
+        base::WriteFileAtomic(Cat(folder, "/receipt-", ++number), checked.text, 0600));
+  }
+  return folder;
+}
+
+void Check::Print() const {
+  for (const Checked& checked : receipts_) {
+    if (&checked != receipts_.data()) std::cout << "\n";
+    std::cout << "Receipt: " << OneLine(checked.name) << "\n";
+    for (const Finding& f : checked.findings) {
+      std::cout << Name(f.verdict) << "  " << f.what << ": " << f.detail << "\n";
+    }
+    switch (checked.state) {
+      case Checked::State::kFinal:
+        std::cout << "FINAL: covered by the publication of " << size_ << " records\n";
+        break;
+      case Checked::State::kProvisional:
+        std::cout << "PROVISIONAL: not yet covered by a publication; the next one comes within "
+                  << ledger_->definition()->publish_every << " s while the poll is open\n";
+        break;
+      case Checked::State::kBroken:
+        std::cout << "BROKEN: see FAIL above\n";
+        break;
+    }
+  }
+}
+
+void Check::PrintAsJson(const std::string& evidence) const {
+  Json list = Json::array();
+  for (const Checked& checked : receipts_) {
+    Json checks = Json::array();
+    for (const Finding& f : checked.findings) {
+      checks.push_back({{"check", f.what}, {"verdict", Name(f.verdict)}, {"detail", f.detail}});
+    }
+    list.push_back(
+        {{"receipt", checked.name}, {"state", Name(checked.state)}, {"checks", std::move(checks)}});
+  }
+  const bool pass = std::ranges::none_of(
+      receipts_, [](const Checked& c) { return c.state == Checked::State::kBroken; });
+  Json out = {{"pass", pass}, {"ledger_size", size_}, {"receipts", std::move(list)}};
+  if (!evidence.empty()) out["evidence"] = evidence;
+  PrintJson(out);
+}
+
+absl::Status Check::Run() {
+  URNA_RETURN_IF_ERROR(Open());
+  URNA_RETURN_IF_ERROR(Scan());
+  for (Checked& checked : receipts_) Judge(checked);
+  const bool broken = std::ranges::any_of(
+      receipts_, [](const Checked& c) { return c.state == Checked::State::kBroken; });
+  // A receipt that nobody signed is evidence of nothing.
+  const bool promised = std::ranges::any_of(receipts_, [](const Checked& c) {
+    return c.state == Checked::State::kBroken && c.promised.ok();
+  });
+  std::string evidence;
+  if (!global_.json) Print();
+  if (promised && ledger_->fetched()) {
+    URNA_ASSIGN_OR_RETURN(evidence, KeepEvidence());
+  }
+  if (global_.json) PrintAsJson(evidence);
+  if (!broken) return absl::OkStatus();
+  if (!promised) {
+    return base::Reject("receipt.check-failed",
+                        "the ballot box of this poll signed no such receipt, so it proves nothing; "
+                        "is it the receipt of this poll, and whole?");
+  }
+  std::string officials;
+  for (const poll::Party& official : ledger_->definition()->officials) {
+    officials += Cat(officials.empty() ? "" : ", ", OneLine(official.name));
+  }
+  return base::Reject(
+      "receipt.check-failed",
+      Cat("the ballot box promised by this receipt what the ledger does not show. Keep both, "
+          "together they are evidence: ",
+          evidence.empty() ? Cat("the receipt and the folder ", ledger_->folder())
+                           : Cat("they are in ", evidence),
+          ". Give copies to the officials (", officials,
+          ") and to somebody who does not depend on them: an observer, a newspaper, a court. They "
+          "show which encrypted ballot is yours, but not your vote; never hand out the wallet"));
+}
+
+absl::Status RunSave(const GlobalOptions& global, const Hash32& poll, const WalletFlags& flags,
+                     uint32_t revision, const std::string& out) {
+  URNA_ASSIGN_OR_RETURN(const std::string path, flags.Resolve(poll));
+  URNA_ASSIGN_OR_RETURN(const OpenWallet open, OpenWalletAt(global, path, poll));
+  const KeptReceipt* found = nullptr;
+  for (const KeptReceipt& kept : open.wallet.receipts) {
+    if (revision == 0 || kept.revision == revision) found = &kept;
+  }
+  if (found == nullptr) {
+    return base::Failure(absl::StatusCode::kNotFound,
+                         revision == 0 ? Cat(path, ": holds no receipt")
+                                       : Cat(path, ": holds no receipt of revision ", revision));
+  }
+  URNA_RETURN_IF_ERROR(base::CreateFileAtomic(out, found->text, 0600));
+  if (global.json) {
+    PrintJson({{"receipt", out}, {"revision", found->revision}});
+  } else {
+    std::cout << "Receipt of revision " << found->revision << ": " << out << "\n";
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -277,20 +390,51 @@ void AddReceiptCommands(CLI::App& app, GlobalOptions& global, Action* action) {
   auto flags = std::make_shared<CheckFlags>();
   CLI::App* command = receipt->add_subcommand(
       "check",
-      "For residents: whether the ballot of a receipt is in the ledger, unchanged.\n"
-      "Take a ledger published after your vote, best one that somebody else exported.");
-  command->add_option("file", flags->receipt, "Receipt file")->required();
+      "For residents: whether the ballot of a receipt is in the published ledger, unchanged, or\n"
+      "not published yet. Take a ledger published after your vote, best one that somebody else\n"
+      "exported.");
+  command->add_option("file", flags->receipt,
+                      "Receipt file; without it, all receipts of the wallet are checked");
   AddPoll(command, &flags->poll);
-  command->add_option("--wallet", flags->wallet,
-                      "Your wallet, to see whether the ballot is yours and is the one that counts");
+  flags->wallet.Add(command);
   global.AddServer(command);
   command->get_option("--server")->required(false);
   command->add_option("--ledger", flags->ledger,
                       "Folder of an exported ledger; without it, the server is asked for its own");
+  command->add_option("--evidence", flags->evidence,
+                      "New folder for what proves a fault, if one is found in a fetched ledger; "
+                      "otherwise urna-evidence-... here");
   global.AddPassphrase(command);
-  AddExample(command, "urna receipt check my.wallet.receipt-1 --poll 4c1f... --ledger export");
+  AddExample(
+      command, "urna receipt check --poll 4c1f... --server vote.example:7443 --resident anna",
+      "A file together with --wallet or --resident also says whether the ballot is yours and "
+      "is the one that counts.\nPROVISIONAL: the ballot box promised the ballot, but did not "
+      "publish since. FINAL: everybody can see it in\nthe ledger, and it can neither change "
+      "nor vanish unseen. BROKEN: a promise was not kept; what proves it is kept.");
   command->callback([&global, action, flags] {
-    *action = [&global, flags] { return RunCheck(global, *flags); };
+    *action = [&global, flags] { return Check(global, *flags).Run(); };
+  });
+
+  struct SaveFlags {
+    Hash32 poll{};
+    WalletFlags wallet;
+    uint32_t revision = 0;
+    std::string out;
+  };
+  auto saving = std::make_shared<SaveFlags>();
+  CLI::App* save = receipt->add_subcommand(
+      "save", "Copies a receipt out of the wallet, for urna-verify or for an observer.");
+  AddPoll(save, &saving->poll);
+  saving->wallet.Add(save);
+  save->add_option("--revision", saving->revision, "Which ballot's; otherwise the last");
+  save->add_option("--out", saving->out, "New file")->required();
+  global.AddPassphrase(save);
+  AddExample(save, "urna receipt save --poll 4c1f... --resident anna --out anna.receipt",
+             "Whoever gets it learns which encrypted ballot is yours, but not your vote.");
+  save->callback([&global, action, saving] {
+    *action = [&global, saving] {
+      return RunSave(global, saving->poll, saving->wallet, saving->revision, saving->out);
+    };
   });
 }
 

@@ -1,6 +1,7 @@
-#include <unistd.h>
+#include <sodium.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <filesystem>
 #include <iostream>
@@ -18,7 +19,10 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "client/cli.h"
+#include "client/opened_ballot.h"
 #include "client/poll_view.h"
+#include "client/recovery_phrase.h"
+#include "client/resident.h"
 #include "client/voter.h"
 #include "client/wallet.h"
 #include "crypto/credential.h"
@@ -32,81 +36,15 @@ using Json = nlohmann::json;
 
 struct VoteFlags {
   Hash32 poll{};
-  std::string wallet, code, code_file, credential, language, receipt;
-  PassphraseOptions credential_passphrase;
+  WalletFlags wallet;
+  CredentialFlags credential;
+  std::string language, receipt, challenge, phrase_file;
   std::vector<std::string> answers;
   bool yes = false;
   bool token_only = false;
+  bool no_phrase = false;
+  bool restore = false;  ///< `urna vote restore`
 };
-
-absl::Status Usage(std::string_view text) {
-  return base::Failure(absl::StatusCode::kInvalidArgument, text);
-}
-absl::Status Stopped(std::string_view text) {
-  return base::Failure(absl::StatusCode::kCancelled, text);
-}
-
-bool Interactive() { return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO); }
-
-/// A line from the terminal. Errors: Cancelled at its end.
-absl::StatusOr<std::string> AskLine(std::string_view prompt) {
-  std::cout << prompt << std::flush;
-  std::string line;
-  if (!std::getline(std::cin, line)) return Stopped("stopped; nothing was cast");
-  return std::string(base::Trim(line));
-}
-
-// --- Credential ---
-
-/// What a resident gave to prove who they are, before the poll is known: nothing, the symbols of a
-/// code, or a secret key.
-struct Identification {
-  std::optional<SecretText> symbols;
-  std::optional<crypto::SecretScalar> k;
-
-  bool given() const { return symbols.has_value() || k.has_value(); }
-};
-
-absl::StatusOr<SecretText> CheckCode(std::string text) {
-  const SecretText typed(std::move(text));
-  return crypto::ParseCode(typed.Expose());
-}
-
-absl::StatusOr<Identification> Identify(const VoteFlags& flags) {
-  Identification id;
-  if (!flags.code.empty()) {
-    URNA_ASSIGN_OR_RETURN(id.symbols, CheckCode(flags.code));
-  } else if (!flags.code_file.empty()) {
-    URNA_ASSIGN_OR_RETURN(std::string text, base::ReadFile(flags.code_file, 4096));
-    URNA_ASSIGN_OR_RETURN(id.symbols, CheckCode(std::move(text)));
-  } else if (!flags.credential.empty()) {
-    URNA_ASSIGN_OR_RETURN(
-        const SecretText passphrase,
-        GetPassphrase(flags.credential_passphrase, Cat("passphrase of ", flags.credential), false));
-    URNA_ASSIGN_OR_RETURN(id.k, LoadCredential(flags.credential, passphrase));
-  }
-  return id;
-}
-
-absl::StatusOr<Identification> AskForCode() {
-  for (;;) {
-    URNA_ASSIGN_OR_RETURN(std::string typed, AskLine("Your code, from the letter: "));
-    auto symbols = CheckCode(std::move(typed));
-    if (symbols.ok()) {
-      Identification id;
-      id.symbols = std::move(symbols).value();
-      return id;
-    }
-    std::cout << std::string(symbols.status().message()) << "\n";
-  }
-}
-
-absl::StatusOr<crypto::CredentialKey> DeriveKey(const Identification& id,
-                                                const poll::Definition& definition) {
-  if (id.k.has_value()) return crypto::CredentialKey::FromSecret(id.k->Clone());
-  return crypto::DeriveCredential(*id.symbols, definition.roll_label);
-}
-
 /// The style under which `V` is on the roll, which may have changed after opening.
 absl::StatusOr<std::string> FindStyle(Connection& connection, const PollView& view,
                                       const crypto::Point& V) {
@@ -125,11 +63,6 @@ absl::StatusOr<std::string> FindStyle(Connection& connection, const PollView& vi
 }
 
 // --- Questions ---
-
-std::string In(const poll::Texts& texts, const std::string& language) {
-  const auto found = texts.find(language);
-  return found == texts.end() ? std::string() : OneLine(found->second);
-}
 
 std::string RuleHelp(const poll::Contest& contest) {
   struct Help {
@@ -233,30 +166,16 @@ void PrintAnswers(const poll::Definition& definition, const poll::Style& style,
   }
 }
 
-absl::Status AskAndReview(const poll::Definition& definition, const poll::Style& style,
-                          const std::string& language, bool review, Answers* answers) {
+/// Asks what the flags left open.
+absl::Status AskOpen(const poll::Definition& definition, const poll::Style& style,
+                     const std::string& language, Answers* answers) {
   for (size_t i = 0; i < answers->size(); ++i) {
     if ((*answers)[i].has_value()) continue;
     const poll::Contest& contest = definition.contests[style.contests[i]];
     if (!Interactive()) return Usage(Cat("no --answer to \"", contest.id, "\""));
     URNA_ASSIGN_OR_RETURN((*answers)[i], AskContest(contest, language));
   }
-  if (!review) return absl::OkStatus();
-  if (!Interactive()) return Usage("nobody can review the answers here; give --yes to cast them");
-  for (;;) {
-    std::cout << "\nYour answers:\n";
-    PrintAnswers(definition, style, *answers, language);
-    URNA_ASSIGN_OR_RETURN(
-        const std::string typed,
-        AskLine("Type \"cast\" to cast them, a number to change that answer, \"quit\" to stop: "));
-    uint64_t number = 0;
-    if (typed == "cast") return absl::OkStatus();
-    if (typed == "quit") return Stopped("stopped; nothing was cast");
-    if (base::ParseU64(typed, &number) && number >= 1 && number <= answers->size()) {
-      const poll::Contest& contest = definition.contests[style.contests[number - 1]];
-      URNA_ASSIGN_OR_RETURN((*answers)[number - 1], AskContest(contest, language));
-    }
-  }
+  return absl::OkStatus();
 }
 
 // --- Voting ---
@@ -273,171 +192,428 @@ Retry RetryOnTerminal() {
   return retry;
 }
 
-absl::Status KeepReceipt(const GlobalOptions& global, const VoteFlags& flags,
-                         const poll::Definition& definition, const Wallet& wallet,
-                         const CheckedReceipt& checked, const std::string& fingerprint) {
-  const std::string path =
-      flags.receipt.empty() ? Cat(flags.wallet, ".receipt-", checked.revision) : flags.receipt;
-  URNA_RETURN_IF_ERROR(base::WriteFileAtomic(path, checked.text, 0600));
-  if (global.json) {
-    Json out = {{"poll", base::Hex(wallet.poll)},
-                {"style", wallet.style},
-                {"revision", checked.revision},
-                {"record", checked.receipt.index},
-                {"leaf", base::Hex(checked.receipt.leaf)},
-                {"receipt", path}};
-    if (!fingerprint.empty()) out["fingerprint"] = fingerprint;
-    PrintJson(out);
-    return absl::OkStatus();
+/// The folder of a wallet that lies in the wallet folder is made for it.
+absl::Status MakeRoomFor(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() ? absl::OkStatus() : base::MakeFolders(folder, 0700);
+}
+
+absl::StatusOr<crypto::Omega> ReadPhrase(const std::string& file) {
+  if (!file.empty()) {
+    URNA_ASSIGN_OR_RETURN(std::string text, base::ReadFile(file, 4096));
+    const SecretText typed(std::move(text));
+    auto omega = DecodePhrase(typed.Expose());
+    if (!omega.ok()) return base::Annotate(omega.status(), file);
+    return omega;
   }
-  std::cout << "Recorded: your ballot is record " << checked.receipt.index << " of the ledger"
-            << (checked.revision > 1 ? " and takes the place of your earlier one" : "")
-            << ".\nReceipt, checked by this program: " << path
-            << "\nIt becomes final with the next publication, in " << definition.publish_every
-            << " s at most. Then run\n  urna receipt check " << path << " --poll "
-            << base::Hex(wallet.poll) << " --server " << global.server.target << "\n";
+  if (!Interactive()) return Usage("give --phrase-file");
+  std::cout << "Type the " << kPhraseLength
+            << " words of the recovery phrase with blanks between, on one line or several; an "
+               "empty line ends them.\n";
+  for (;;) {
+    std::string typed;
+    for (;;) {
+      URNA_ASSIGN_OR_RETURN(const std::string line, AskLine("> "));
+      typed += Cat(" ", line);
+      const bool more = std::ranges::count(base::Trim(typed), ' ') + 1 <
+                        static_cast<std::ptrdiff_t>(kPhraseLength);
+      if (line.empty() || !more) break;
+    }
+    const SecretText text(std::move(typed));
+    auto omega = DecodePhrase(text.Expose());
+    if (omega.ok()) return omega;
+    std::cout << std::string(omega.status().message()) << "\nOnce more, all of it:\n";
+  }
+}
+
+/// Shows the phrase and lets two of its words be typed back. OK also when skipped.
+absl::Status ShowPhrase(const SecretText& phrase) {
+  const std::vector<std::string_view> words = base::Split(phrase.Expose(), ' ');
+  std::cout << "\nYour recovery phrase. It is shown this once and never again.\n\n";
+  for (size_t i = 0; i < words.size(); ++i) {
+    std::cout << (i < 9 ? "  " : " ") << i + 1 << " " << Padded(words[i], 10)
+              << (i % 4 == 3 ? "\n" : "");
+  }
+  std::cout << "\nWrite it on paper. With it and your code you can vote again from another device "
+               "if this one is lost;\nwithout it, losing the wallet means losing your vote: the "
+               "token is given once. Whoever has the phrase\nand your code can vote in your "
+               "place.\n";
+  uint32_t first = randombytes_uniform(kPhraseLength);
+  uint32_t second = randombytes_uniform(kPhraseLength - 1);
+  if (second >= first) ++second;
+  if (first > second) std::swap(first, second);
+  for (const uint32_t at : {first, second}) {
+    for (;;) {
+      URNA_ASSIGN_OR_RETURN(std::string typed,
+                            AskLine(Cat("Type word ", at + 1, ", or \"skip\": ")));
+      std::ranges::transform(typed, typed.begin(), [](unsigned char c) { return tolower(c); });
+      if (typed == "skip") return absl::OkStatus();
+      if (typed == words[at]) break;
+      std::cout << "That is not word " << at + 1 << ". Look at what you wrote down.\n";
+    }
+  }
+  // Off the screen and out of what can be scrolled back.
+  std::cout << "\033[2J\033[3J\033[HBoth are right.\n" << std::flush;
   return absl::OkStatus();
 }
 
-absl::Status RunVote(const GlobalOptions& global, const VoteFlags& flags) {
-  const auto say = [&global](const auto&... pieces) {
-    if (!global.json) std::cout << Cat(pieces...) << "\n" << std::flush;
-  };
-  const Hash32& poll_id = flags.poll;
-  URNA_ASSIGN_OR_RETURN(auto given, SplitAnswers(flags.answers));
-  // A typing error in the code is found here, before anything is sent.
-  URNA_ASSIGN_OR_RETURN(Identification id, Identify(flags));
+/// One run of `urna vote` or of `urna vote restore`.
+class Session {
+ public:
+  Session(const GlobalOptions& global, const VoteFlags& flags) : global_(global), flags_(flags) {}
 
-  const bool known = std::filesystem::exists(flags.wallet);
-  std::optional<Wallet> wallet;
-  std::optional<SecretText> passphrase;
-  if (known) {
-    URNA_ASSIGN_OR_RETURN(
-        passphrase, GetPassphrase(global.passphrase, Cat("passphrase of ", flags.wallet), false));
-    URNA_ASSIGN_OR_RETURN(wallet, LoadWallet(flags.wallet, *passphrase));
-    if (wallet->poll != poll_id) {
-      return base::Failure(absl::StatusCode::kFailedPrecondition,
-                           Cat(flags.wallet, ": belongs to poll ", base::Hex(wallet->poll)));
-    }
+  absl::Status Vote();
+  absl::Status Restore();
+
+ private:
+  template <typename... Pieces>
+  void Say(const Pieces&... pieces) const {
+    if (!global_.json) std::cout << Cat(pieces...) << "\n" << std::flush;
   }
-  const bool needs_key = !wallet.has_value() || !wallet->has_all_tokens();
-  if (needs_key && !id.given()) {
-    if (!Interactive()) return Usage("give --code, --code-file or --credential");
-    URNA_ASSIGN_OR_RETURN(id, AskForCode());
+  absl::Status Start();
+  absl::Status FetchPoll();
+  absl::Status TakeWallet();
+  absl::Status OfferPhrase();
+  absl::Status ObtainTokens();
+  absl::StatusOr<bool> MayCastNow(bool token_is_new);
+  absl::StatusOr<bool> ChooseToCast(Answers answers);
+  absl::Status WriteOpened(const std::string& path);
+  absl::Status KeepReceipt(const CheckedReceipt& checked, const std::string& fingerprint);
+  absl::Status Save() { return SaveWallet(path_, *wallet_, *passphrase_); }
+  /// How to name this wallet to another command.
+  std::string WalletArguments() const {
+    if (!flags_.wallet.resident.empty()) return Cat(" --resident ", flags_.wallet.resident);
+    return flags_.wallet.path.empty() ? "" : Cat(" --wallet ", flags_.wallet.path);
   }
 
-  URNA_ASSIGN_OR_RETURN(std::unique_ptr<Connection> connection, Connection::Open(global.server));
+  const GlobalOptions& global_;
+  const VoteFlags& flags_;
+  Identification id_;
+  std::string path_;
+  std::optional<WalletLock> lock_;
+  bool fresh_ = false;  ///< the wallet is made in this run
+  std::optional<Wallet> wallet_;
+  std::optional<SecretText> passphrase_;
+  std::unique_ptr<Connection> connection_;
+  std::shared_ptr<const poll::PollContext> context_;
+  const poll::Definition* definition_ = nullptr;
+  const poll::Style* style_ = nullptr;
+  std::string language_;
+  std::optional<crypto::CredentialKey> key_;  ///< of the code or key that was given
+  std::optional<Voter> voter_;
+  Json challenged_;
+};
+
+/// Everything that can be wrong on this machine is found before anything is sent.
+absl::Status Session::Start() {
+  URNA_ASSIGN_OR_RETURN(id_, flags_.credential.Identify());
+  URNA_ASSIGN_OR_RETURN(path_, flags_.wallet.Resolve(flags_.poll));
+  if (flags_.wallet.path.empty()) URNA_RETURN_IF_ERROR(MakeRoomFor(path_));
+  URNA_ASSIGN_OR_RETURN(lock_, WalletLock::Acquire(path_));
+  fresh_ = !std::filesystem::exists(path_);
+  if (!fresh_ && flags_.restore) {
+    return base::Failure(absl::StatusCode::kAlreadyExists,
+                         Cat(path_,
+                             ": there is a wallet already, which may be all you need (see "
+                             "`urna vote list`); restoring makes a new one beside it: "
+                             "give another --resident or --wallet"));
+  }
+  if (!fresh_) {
+    URNA_ASSIGN_OR_RETURN(OpenWallet open, OpenWalletAt(global_, path_, flags_.poll));
+    wallet_ = std::move(open.wallet);
+    passphrase_ = std::move(open.passphrase);
+  }
+  if (!flags_.phrase_file.empty() && !flags_.restore &&
+      (wallet_.has_value() && (wallet_->phrase_settled || wallet_->has_any_token()))) {
+    return Usage("--recovery-phrase: the phrase is given once, when the wallet is made");
+  }
+  if ((fresh_ || !wallet_->has_all_tokens()) && !id_.given()) {
+    URNA_ASSIGN_OR_RETURN(id_, AskForCode());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::FetchPoll() {
+  URNA_ASSIGN_OR_RETURN(connection_, Connection::Open(global_.server));
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
-                        PollView::FetchUntilOpened(*connection, poll_id));
-  const std::shared_ptr<const poll::PollContext>& context = view->state().context();
-  const poll::Definition& definition = *context->definition;
-  const std::string language =
-      flags.language.empty() ? definition.languages.front() : flags.language;
-  if (std::ranges::find(definition.languages, language) == definition.languages.end()) {
-    return Usage(Cat("--lang: the poll has no texts in \"", language, "\""));
+                        PollView::FetchUntilOpened(*connection_, flags_.poll));
+  context_ = view->state().context();
+  definition_ = context_->definition.get();
+  language_ = flags_.language.empty() ? definition_->languages.front() : flags_.language;
+  if (std::ranges::find(definition_->languages, language_) == definition_->languages.end()) {
+    return Usage(Cat("--lang: the poll has no texts in \"", language_, "\""));
   }
-  say(In(definition.title, language), definition.rehearsal ? " - REHEARSAL, counts nothing" : "");
-  say("The poll's records up to its opening were checked on this machine.");
+  Say(In(definition_->title, language_),
+      definition_->rehearsal ? " - REHEARSAL, counts nothing" : "");
+  Say("The poll's records up to its opening were checked on this machine.");
+  if (id_.given()) {
+    URNA_ASSIGN_OR_RETURN(key_, id_.Derive(*definition_));
+    if (!fresh_) URNA_RETURN_IF_ERROR(CheckSameCredential(*wallet_, *key_, path_));
+  }
+  if (fresh_) {
+    URNA_ASSIGN_OR_RETURN(std::string style, FindStyle(*connection_, *view, key_->V));
+    wallet_ = Wallet::New(flags_.poll, key_->V, std::move(style), definition_->issuers.size());
+  }
+  const auto style = std::ranges::find(definition_->styles, wallet_->style, &poll::Style::id);
+  if (style == definition_->styles.end()) return Usage("the wallet names a style of another poll");
+  style_ = &*style;
+  return absl::OkStatus();
+}
 
-  std::optional<crypto::CredentialKey> key;
-  if (needs_key) {
-    URNA_ASSIGN_OR_RETURN(key, DeriveKey(id, definition));
-    if (!wallet.has_value()) {
-      URNA_ASSIGN_OR_RETURN(std::string style, FindStyle(*connection, *view, key->V));
-      wallet = Wallet::New(poll_id, key->V, std::move(style), definition.issuers.size());
+/// Asks for a new wallet's passphrase only now that everything that could be wrong was looked at.
+absl::Status Session::TakeWallet() {
+  if (!passphrase_.has_value()) {
+    URNA_ASSIGN_OR_RETURN(
+        passphrase_,
+        GetPassphrase(global_.passphrase, Cat("passphrase for the new wallet ", path_), true));
+  }
+  const auto save = [this](const Wallet& wallet) {
+    return SaveWallet(path_, wallet, *passphrase_);
+  };
+  URNA_ASSIGN_OR_RETURN(voter_, Voter::Create(context_, &*wallet_, save, RetryOnTerminal()));
+  return absl::OkStatus();
+}
+
+absl::Status Session::OfferPhrase() {
+  if (wallet_->phrase_settled || wallet_->has_any_token()) return absl::OkStatus();
+  // The phrase is that of a wallet that outlives an interruption here.
+  URNA_RETURN_IF_ERROR(Save());
+  if (!flags_.no_phrase) {
+    const SecretText phrase = EncodePhrase(wallet_->omega);
+    if (!flags_.phrase_file.empty()) {
+      const SecretText line(phrase.Expose() + "\n");
+      URNA_RETURN_IF_ERROR(base::CreateFileAtomic(flags_.phrase_file, line.Expose(), 0600));
+      Say("The recovery phrase is in ", flags_.phrase_file, "; keep it away from this device.");
+    } else if (Interactive()) {
+      URNA_RETURN_IF_ERROR(ShowPhrase(phrase));
+    } else {
+      std::cerr << "urna: no recovery phrase was written (--recovery-phrase FILE): if " << path_
+                << " is lost, so is the vote\n";
     }
   }
-  const auto save = [&](const Wallet& w) { return SaveWallet(flags.wallet, w, *passphrase); };
-  const auto style = std::ranges::find(definition.styles, wallet->style, &poll::Style::id);
-  if (style == definition.styles.end()) return Usage("the wallet names a style of another poll");
-  URNA_ASSIGN_OR_RETURN(Answers answers, AnswersFromFlags(definition, *style, std::move(given)));
-  // Asked for only now that everything that could be wrong was looked at.
-  if (!passphrase.has_value()) {
-    URNA_ASSIGN_OR_RETURN(passphrase,
-                          GetPassphrase(global.passphrase,
-                                        Cat("passphrase for the new wallet ", flags.wallet), true));
-  }
-  URNA_ASSIGN_OR_RETURN(Voter voter, Voter::Create(context, &*wallet, save, RetryOnTerminal()));
-  say("Your ballot: ", In(style->title, language));
+  wallet_->phrase_settled = true;
+  return Save();
+}
 
-  if (needs_key) {
-    URNA_RETURN_IF_ERROR(voter.ObtainTokens(connection->issuing(), *key));
-    say("You have your anonymous ballot token; it is in ", flags.wallet,
-        ". Without that file and its passphrase nobody can vote for you, you included.");
-    key.reset();
+absl::Status Session::ObtainTokens() {
+  if (wallet_->has_all_tokens()) return absl::OkStatus();
+  const absl::Status status = voter_->ObtainTokens(connection_->issuing(), *key_);
+  if (base::RejectId(status) == "token.other-wallet" && fresh_ && !wallet_->has_any_token()) {
+    // No issuer has seen anything of this omega.
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+    if (flags_.restore) {
+      return base::Reject("token.other-wallet",
+                          "the token of this code or key was given to a wallet with another "
+                          "recovery phrase. Check that the phrase is this poll's and this "
+                          "resident's. If you never got a token before, somebody else has used "
+                          "your code or key: report it to the officials");
+    }
+    const std::string labels = OtherLabels(path_, flags_.poll);
+    return base::Annotate(status, Cat("the new wallet was removed again, a recovery phrase shown "
+                                      "just now is worth nothing",
+                                      labels.empty() ? "" : Cat("; other wallets here: ", labels)));
   }
-  v1::StatusRequest status_request;
-  status_request.set_poll(std::string(base::View(poll_id)));
+  URNA_RETURN_IF_ERROR(status);
+  Say("You have your anonymous ballot token; it is in ", path_,
+      ". Without that file and its passphrase nobody can vote for you, you included.");
+  return absl::OkStatus();
+}
+
+/// Says when to vote, and asks whether now.
+absl::StatusOr<bool> Session::MayCastNow(bool token_is_new) {
+  v1::StatusRequest request;
+  request.set_poll(std::string(base::View(flags_.poll)));
   URNA_ASSIGN_OR_RETURN(const v1::StatusResponse status,
-                        Call(connection->reading(), &v1::Reading::Stub::Status, status_request));
-  connection.reset();
-  const bool too_early = status.time() < definition.casting_from;
-  if (flags.token_only || too_early) {
-    if (global.json) {
-      PrintJson(Json{{"poll", base::Hex(poll_id)}, {"style", wallet->style}, {"token", true}});
+                        Call(connection_->reading(), &v1::Reading::Stub::Status, request));
+  constexpr std::string_view kLater =
+      "Run the same command again to vote, at another time and best from another network: then "
+      "nobody who sees both can match who you are with the ballot.";
+  if (status.time() < definition_->casting_from) {
+    Say("Ballots are accepted from ", base::FormatUtc(definition_->casting_from), " on. ", kLater);
+    return false;
+  }
+  if (flags_.token_only) {
+    Say(kLater);
+    return false;
+  }
+  if (!token_is_new) return true;
+  if (flags_.yes || !Interactive()) {
+    Say("It is safer to get the token first (--token-only) and to vote later from another "
+        "network.");
+    return true;
+  }
+  Say("The server has just seen who asked for a token, and from where. It cannot tell which ballot "
+      "is yours, but\nwhoever watches the network could guess if you cast at once. It is safer to "
+      "vote later, from another network\n(until ",
+      base::FormatUtc(status.end()), "); this wallet is all you need then.");
+  for (;;) {
+    URNA_ASSIGN_OR_RETURN(const std::string typed, AskLine("Vote \"now\" or \"later\"? "));
+    if (typed == "now") return true;
+    if (typed != "later") continue;
+    Say(kLater);
+    return false;
+  }
+}
+
+absl::Status Session::WriteOpened(const std::string& path) {
+  URNA_ASSIGN_OR_RETURN(const OpenedBallot opened, voter_->Challenge());
+  // Whether or not it can be written, this ballot is gone.
+  URNA_RETURN_IF_ERROR(base::CreateFileAtomic(path, opened.ToJson(), 0600));
+  challenged_ = {{"fingerprint", base::Hex(opened.fingerprint)}, {"file", path}};
+  Say("Opened: ", path,
+      ". That ballot is never cast. The file shows the answers above, but not "
+      "whose they are. On another\nmachine, best with a copy of urna from elsewhere:\n  urna "
+      "ballot "
+      "open ",
+      path, " --poll ", base::Hex(flags_.poll), " --server ", global_.server.target,
+      " --fingerprint THE-ONE-YOU-COPIED");
+  return absl::OkStatus();
+}
+
+/// Encrypts, shows the fingerprint and only then lets the voter say what happens with the ballot.
+/// False: a challenge was all that was asked for.
+absl::StatusOr<bool> Session::ChooseToCast(Answers answers) {
+  URNA_RETURN_IF_ERROR(AskOpen(*definition_, *style_, language_, &answers));
+  bool challenge = !flags_.challenge.empty();
+  for (;;) {
+    if (!global_.json) {
+      std::cout << "\nYour answers:\n";
+      PrintAnswers(*definition_, *style_, answers, language_);
     }
-    say(too_early
-            ? Cat("Ballots are accepted from ", base::FormatUtc(definition.casting_from), " on. ")
-            : std::string(),
-        "Run the same command again to vote; the later and the less predictable your moment, the "
-        "less can be learnt from it.");
+    std::vector<ContestVotes> votes;
+    for (const auto& answer : answers) votes.push_back(*answer);
+    URNA_ASSIGN_OR_RETURN(const Hash32 fingerprint, voter_->Prepare(std::move(votes)));
+    Say("Encrypted. Fingerprint: ", base::Hex(fingerprint));
+    if (challenge) {
+      challenge = false;
+      URNA_RETURN_IF_ERROR(WriteOpened(flags_.challenge));
+      if (!flags_.yes && !Interactive()) return false;
+      continue;
+    }
+    if (flags_.yes) return true;
+    if (!Interactive()) {
+      return Usage("nobody can review the answers here; give --yes to cast them");
+    }
+    std::cout << "Type \"cast\" to cast this ballot, a number to change that answer, \"quit\" to "
+                 "stop; or copy the\nfingerprint and type \"challenge\" to have this ballot opened "
+                 "instead, so that you can check elsewhere\nwhether it was encrypted as shown.\n";
+    for (bool asking = true; asking;) {
+      URNA_ASSIGN_OR_RETURN(const std::string typed, AskLine("> "));
+      uint64_t number = 0;
+      if (typed == "cast") return true;
+      if (typed == "quit") return Stopped("stopped; nothing was cast");
+      if (typed == "challenge") {
+        URNA_RETURN_IF_ERROR(
+            WriteOpened(Cat("opened-ballot-", base::Hex(fingerprint).substr(0, 12), ".json")));
+        Say("Now the ballot is encrypted afresh; challenge it too, as often as you like.");
+        asking = false;
+      } else if (base::ParseU64(typed, &number) && number >= 1 && number <= answers.size()) {
+        const poll::Contest& contest = definition_->contests[style_->contests[number - 1]];
+        URNA_ASSIGN_OR_RETURN(answers[number - 1], AskContest(contest, language_));
+        asking = false;
+      }
+    }
+  }
+}
+
+absl::Status Session::KeepReceipt(const CheckedReceipt& checked, const std::string& fingerprint) {
+  if (!flags_.receipt.empty()) {
+    URNA_RETURN_IF_ERROR(base::WriteFileAtomic(flags_.receipt, checked.text, 0600));
+  }
+  if (global_.json) {
+    Json out = {{"poll", base::Hex(wallet_->poll)},
+                {"style", wallet_->style},
+                {"revision", checked.revision},
+                {"record", checked.receipt.index},
+                {"leaf", base::Hex(checked.receipt.leaf)}};
+    if (!flags_.receipt.empty()) out["receipt"] = flags_.receipt;
+    if (!fingerprint.empty()) out["fingerprint"] = fingerprint;
+    if (!challenged_.is_null()) out["challenged"] = challenged_;
+    PrintJson(out);
     return absl::OkStatus();
   }
-  if (needs_key) {
-    say("To keep anybody from matching the two by time, you can stop here (Ctrl-C) and vote later "
-        "from this wallet.");
+  Say("Recorded: your ballot is record ", checked.receipt.index, " of the ledger",
+      checked.revision > 1 ? " and takes the place of your earlier one" : "",
+      ".\nIts receipt, checked by this program, is in the wallet",
+      flags_.receipt.empty() ? "" : Cat(" and in ", flags_.receipt),
+      ".\nIt becomes final with the next publication, in ", definition_->publish_every,
+      " s at most. Then run\n  urna receipt check --poll ", base::Hex(wallet_->poll), " --server ",
+      global_.server.target, WalletArguments());
+  return absl::OkStatus();
+}
+
+absl::Status Session::Vote() {
+  URNA_ASSIGN_OR_RETURN(auto given, SplitAnswers(flags_.answers));
+  URNA_RETURN_IF_ERROR(Start());
+  URNA_RETURN_IF_ERROR(FetchPoll());
+  URNA_ASSIGN_OR_RETURN(Answers answers, AnswersFromFlags(*definition_, *style_, std::move(given)));
+  URNA_RETURN_IF_ERROR(TakeWallet());
+  Say("Your ballot: ", In(style_->title, language_));
+  const bool token_is_new = !wallet_->has_all_tokens();
+  URNA_RETURN_IF_ERROR(OfferPhrase());
+  URNA_RETURN_IF_ERROR(ObtainTokens());
+  key_.reset();
+  URNA_ASSIGN_OR_RETURN(const bool now, MayCastNow(token_is_new));
+  connection_.reset();
+  if (!now) {
+    if (global_.json) {
+      PrintJson(Json{{"poll", base::Hex(flags_.poll)}, {"style", wallet_->style}, {"token", true}});
+    }
+    return absl::OkStatus();
   }
 
   // Another connection than the one on which the resident was identified.
-  URNA_ASSIGN_OR_RETURN(connection, Connection::Open(global.server));
-  if (wallet->pending.has_value()) {
-    say("The outcome of your last ballot is unknown. Sending the same ballot again is safe.");
-    auto receipt = voter.CastPending(connection->casting());
+  URNA_ASSIGN_OR_RETURN(connection_, Connection::Open(global_.server));
+  if (wallet_->pending.has_value()) {
+    Say("The outcome of your last ballot is unknown. Sending the same ballot again is safe.");
+    auto receipt = voter_->CastPending(connection_->casting());
     if (receipt.ok()) {
-      say("It holds the answers that you gave then; to change them, run the command again.");
-      return KeepReceipt(global, flags, definition, *wallet, *receipt, "");
+      Say("It holds the answers that you gave then; to change them, run the command again.");
+      return KeepReceipt(*receipt, "");
     }
     if (base::RejectId(receipt.status()) != "ballot.revision-repeated") return receipt.status();
-    say("A later ballot of yours is on the ledger already.");
+    Say("A later ballot of yours is on the ledger already.");
   }
-  URNA_RETURN_IF_ERROR(AskAndReview(definition, *style, language, !flags.yes, &answers));
-  if (flags.yes && !global.json) PrintAnswers(definition, *style, answers, language);
-  std::vector<ContestVotes> votes;
-  for (const auto& answer : answers) votes.push_back(*answer);
-  URNA_ASSIGN_OR_RETURN(const crypto::Hash32 fingerprint, voter.Prepare(std::move(votes)));
-  say("Encrypted. Fingerprint: ", base::Hex(fingerprint));
-  URNA_ASSIGN_OR_RETURN(const CheckedReceipt receipt,
-                        voter.Cast(connection->casting(), connection->reading()));
-  if (voter.fingerprint() != fingerprint) {
-    say("A later ballot of yours was on the ledger, so yours was encrypted anew. Fingerprint: ",
-        base::Hex(voter.fingerprint()));
-  }
-  return KeepReceipt(global, flags, definition, *wallet, receipt, base::Hex(voter.fingerprint()));
-}
-
-absl::Status RunShow(const GlobalOptions& global, const std::string& path) {
-  URNA_ASSIGN_OR_RETURN(const SecretText passphrase,
-                        GetPassphrase(global.passphrase, Cat("passphrase of ", path), false));
-  URNA_ASSIGN_OR_RETURN(const Wallet wallet, LoadWallet(path, passphrase));
-  const auto tokens =
-      std::ranges::count_if(wallet.tokens, [](const auto& token) { return token.has_value(); });
-  if (global.json) {
-    PrintJson(Json{{"poll", base::Hex(wallet.poll)},
-                   {"credential", base::Hex(wallet.credential.bytes())},
-                   {"style", wallet.style},
-                   {"tokens", tokens},
-                   {"issuers", wallet.tokens.size()},
-                   {"last_revision", wallet.last_revision},
-                   {"pending", wallet.pending.has_value()}});
+  URNA_ASSIGN_OR_RETURN(const bool cast, ChooseToCast(std::move(answers)));
+  if (!cast) {
+    if (global_.json) {
+      PrintJson(Json{{"poll", base::Hex(flags_.poll)}, {"challenged", challenged_}});
+    }
     return absl::OkStatus();
   }
-  std::cout << "poll:         " << base::Hex(wallet.poll)
-            << "\ncredential:   " << base::Hex(wallet.credential.bytes())
-            << "\nstyle:        " << wallet.style << "\ntokens:       " << tokens << " of "
-            << wallet.tokens.size() << "\nlast ballot:  "
-            << (wallet.last_revision == 0 ? "none" : Cat("revision ", wallet.last_revision))
-            << (wallet.pending.has_value() ? "\none more was sent, its outcome is unknown" : "")
-            << "\n";
+  const Hash32 fingerprint = voter_->fingerprint();
+  URNA_ASSIGN_OR_RETURN(const CheckedReceipt receipt,
+                        voter_->Cast(connection_->casting(), connection_->reading()));
+  if (voter_->fingerprint() != fingerprint) {
+    Say("A later ballot of yours was on the ledger, so yours was encrypted anew. Fingerprint: ",
+        base::Hex(voter_->fingerprint()));
+  }
+  return KeepReceipt(receipt, base::Hex(voter_->fingerprint()));
+}
+
+absl::Status Session::Restore() {
+  URNA_RETURN_IF_ERROR(Start());
+  URNA_ASSIGN_OR_RETURN(crypto::Omega omega, ReadPhrase(flags_.phrase_file));
+  URNA_RETURN_IF_ERROR(FetchPoll());
+  wallet_->omega = std::move(omega);
+  wallet_->phrase_settled = true;
+  wallet_->restored = true;
+  URNA_RETURN_IF_ERROR(TakeWallet());
+  URNA_RETURN_IF_ERROR(ObtainTokens());
+  // The ledger is not asked for earlier ballots now: so soon after the code, that would tell whose
+  // they are. Casting asks, on its own connection.
+  if (global_.json) {
+    PrintJson(Json{{"poll", base::Hex(flags_.poll)},
+                   {"style", wallet_->style},
+                   {"wallet", path_},
+                   {"token", true}});
+    return absl::OkStatus();
+  }
+  Say("Restored. To vote, or to vote again, run\n  urna vote --poll ", base::Hex(flags_.poll),
+      " --server ", global_.server.target, WalletArguments(),
+      "\nlater and best from another network. It finds out by itself which of your ballots is the "
+      "last and replaces it.\nWhat you cast from the lost device still counts until then.");
   return absl::OkStatus();
 }
 
@@ -450,48 +626,67 @@ void AddVoteCommands(CLI::App& app, GlobalOptions& global, Action* action) {
       "For residents: votes, and votes again. Asks for what the flags leave open. The first time\n"
       "it needs the code of your letter or your key; afterwards the wallet is enough.");
   AddPoll(vote, &flags->poll);
-  vote->add_option("--wallet", flags->wallet,
-                   "File for your token and ballots, encrypted; made if it is not there")
-      ->required();
-  CLI::Option* code =
-      vote->add_option("--code", flags->code,
-                       "The code of your letter; others on this machine may see it, so rather "
-                       "leave it out and type it when asked");
-  CLI::Option* code_file = vote->add_option("--code-file", flags->code_file, "File with the code");
-  CLI::Option* credential =
-      vote->add_option("--credential", flags->credential, "Your key file, from `urna roll key`");
-  code->excludes(code_file)->excludes(credential);
-  code_file->excludes(credential);
-  vote->add_option("--credential-passphrase-file", flags->credential_passphrase.file,
-                   "File with the key file's passphrase");
+  flags->wallet.Add(vote);
+  flags->credential.Add(vote);
   vote->add_option("--answer", flags->answers,
                    "QUESTION=ANSWER: option ids with commas between, or \"blank\"; may be repeated")
       ->allow_extra_args(false);
   vote->add_option("--lang", flags->language, "Language of the ballot");
   vote->add_option("--receipt", flags->receipt,
-                   "File for the receipt; otherwise beside the wallet");
+                   "File for a copy of the receipt, which the wallet keeps in any case");
   vote->add_flag("--yes", flags->yes, "Casts without showing the answers for review");
   vote->add_flag("--token-only", flags->token_only,
                  "Only gets the ballot token, to vote later from the wallet");
+  CLI::Option* phrase =
+      vote->add_option("--recovery-phrase", flags->phrase_file,
+                       "New file for the recovery phrase of a new wallet, instead of the screen");
+  vote->add_flag("--no-recovery-phrase", flags->no_phrase,
+                 "Makes a new wallet without: if it is lost, so is the vote")
+      ->excludes(phrase);
+  vote->add_option("--challenge", flags->challenge,
+                   "Opens a first ballot into this new file instead of casting it. A dishonest "
+                   "program would see this flag: for a real test, type \"challenge\" once the "
+                   "fingerprint is shown");
   global.AddServer(vote);
   global.AddPassphrase(vote);
-  AddExample(vote, "urna vote --poll 4c1f... --server vote.example:7443 --wallet my.wallet");
+  AddExample(
+      vote, "urna vote --poll 4c1f... --server vote.example:7443 --resident anna",
+      "The token is asked for on one connection, the ballot cast on another. To keep the two "
+      "apart in time and\nplace as well, run this with --token-only first and again later "
+      "from another network.");
 
-  CLI::App* show = vote->add_subcommand("show", "What a wallet holds, without its secrets.");
-  auto wallet = std::make_shared<std::string>();
-  show->add_option("--wallet", *wallet, "Wallet file")->required();
-  global.AddPassphrase(show);
-  // What voting requires, showing does not; and CLI11 calls a command's callback after those of its
-  // subcommands.
-  show->preparse_callback([vote](size_t) {
-    for (CLI::Option* option : vote->get_options()) option->required(false);
+  CLI::App* restore = vote->add_subcommand(
+      "restore",
+      "After a lost device: makes a wallet from the recovery phrase and your code or key. The\n"
+      "token given before is fetched and works again; if there was none, a new one is asked for.");
+  auto restoring = std::make_shared<VoteFlags>();
+  restoring->restore = true;
+  AddPoll(restore, &restoring->poll);
+  restoring->wallet.Add(restore);
+  restoring->credential.Add(restore);
+  restore->add_option("--phrase-file", restoring->phrase_file,
+                      "File with the recovery phrase; otherwise you are asked to type it");
+  global.AddServer(restore);
+  global.AddPassphrase(restore);
+  AddExample(restore, "urna vote restore --poll 4c1f... --server vote.example:7443 --resident anna",
+             "The issuers learn that your code asks for its token again, as they would of any "
+             "interruption. They\nare not asked for your ballots; voting asks for those later, "
+             "without your code.");
+  restore->callback([&global, action, restoring] {
+    *action = [&global, restoring] { return Session(global, *restoring).Restore(); };
   });
-  show->callback([&global, action, wallet] {
-    *action = [&global, wallet] { return RunShow(global, *wallet); };
-  });
+
+  AddWalletCommands(vote, global, action);
+  // What voting requires, its subcommands require for themselves; and CLI11 calls a command's
+  // callback after those of its subcommands.
+  for (CLI::App* command : vote->get_subcommands({})) {
+    command->preparse_callback([vote](size_t) {
+      for (CLI::Option* option : vote->get_options()) option->required(false);
+    });
+  }
   vote->callback([&global, action, flags, vote] {
     if (vote->get_subcommands().empty()) {
-      *action = [&global, flags] { return RunVote(global, *flags); };
+      *action = [&global, flags] { return Session(global, *flags).Vote(); };
     }
   });
 }

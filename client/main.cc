@@ -32,6 +32,7 @@ int Run(int argc, char** argv) {
   Action action;
   AddVoteCommands(app, global, &action);
   AddReceiptCommands(app, global, &action);
+  AddBallotCommands(app, global, &action);
   AddPollCommands(app, global, &action);
   AddRollCommands(app, global, &action);
   AddOfficialCommands(app, global, &action);
@@ -39,7 +40,7 @@ int Run(int argc, char** argv) {
   AddLedgerCommands(app, global, &action);
   for (const auto& [group, commands] :
        std::initializer_list<std::pair<const char*, std::vector<const char*>>>{
-           {"For residents", {"vote", "receipt"}},
+           {"For residents", {"vote", "receipt", "ballot"}},
            {"For officials", {"poll", "roll", "official"}},
            {"For trustees", {"trustee"}},
            {"For auditors", {"ledger"}}}) {

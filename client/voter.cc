@@ -252,37 +252,54 @@ absl::Status Voter::WithRetry(const std::function<absl::Status()>& request) cons
   return status;
 }
 
-absl::StatusOr<crypto::Token> Voter::FetchToken(v1::Issuing::StubInterface& issuing,
-                                                const crypto::CredentialKey& key,
-                                                const Point& ballot_key, uint32_t issuer) {
-  const crypto::TokenInfo& info = ballot_context().issuers[issuer];
+bool StoredAnswer::IsFor(const crypto::TokenInfo& info, const crypto::Omega& omega) const {
+  const crypto::BallotKey ballot_key = crypto::DeriveBallotKey(omega, info.opening);
+  return crypto::TokenRequest(info, offer, omega, ballot_key.BK).challenge() == c;
+}
+
+absl::StatusOr<StoredAnswer> FetchAnswer(v1::Issuing::StubInterface& issuing,
+                                         const poll::PollContext& context, uint16_t style,
+                                         uint32_t issuer, const crypto::CredentialKey& key) {
+  const crypto::TokenInfo& info = context.styles[style].issuers[issuer];
   v1::FetchRequest request;
-  request.set_poll(Bytes(base::View(context_->poll)));
+  request.set_poll(Bytes(base::View(context.poll)));
   request.set_issuer(issuer);
   request.set_credential(Bytes(key.V.view()));
   request.set_signature(
       SignatureBytes(key, crypto::CredentialStatement::Fetch(info.opening, info.style, info.X)));
   URNA_ASSIGN_OR_RETURN(const v1::FetchResponse response,
                         Call(issuing, &v1::Issuing::StubInterface::Fetch, request));
+  StoredAnswer stored;
+  URNA_ASSIGN_OR_RETURN(stored.offer, DecodeOffer(response.offer()));
+  const auto c = Scalar::Decode(response.challenge());
+  if (!c.ok()) return OfIssuer("a challenge");
+  stored.c = *c;
+  URNA_ASSIGN_OR_RETURN(stored.answer, DecodeAnswer(response.answer()));
+  return stored;
+}
 
-  URNA_ASSIGN_OR_RETURN(const crypto::TokenOffer offer, DecodeOffer(response.offer()));
-  const crypto::TokenRequest token(info, offer, wallet_->omega, ballot_key);
-  if (token.challenge().view() != response.challenge()) {
+absl::StatusOr<crypto::Token> Voter::FetchToken(v1::Issuing::StubInterface& issuing,
+                                                const crypto::CredentialKey& key,
+                                                const Point& ballot_key, uint32_t issuer) {
+  URNA_ASSIGN_OR_RETURN(const StoredAnswer stored,
+                        FetchAnswer(issuing, *context_, style_, issuer, key));
+  const crypto::TokenInfo& info = ballot_context().issuers[issuer];
+  if (!stored.IsFor(info, wallet_->omega)) {
     return base::Reject(
         "token.other-wallet",
         "this credential was already given its token, for another wallet. If you made a wallet "
-        "before, use that one or a copy of it. If you did not, somebody else has used your code "
-        "or key: report it to the officials");
+        "before, use that one, a copy of it, or its recovery phrase. If you did not, somebody "
+        "else has used your code or key: report it to the officials");
   }
-  URNA_ASSIGN_OR_RETURN(const crypto::IssuerAnswer answer, DecodeAnswer(response.answer()));
-  return token.Unblind(answer);
+  return crypto::TokenRequest(info, stored.offer, wallet_->omega, ballot_key)
+      .Unblind(stored.answer);
 }
 
 absl::StatusOr<crypto::Token> Voter::ObtainToken(v1::Issuing::StubInterface& issuing,
                                                  const crypto::CredentialKey& key,
                                                  const Point& ballot_key, uint32_t issuer) {
-  // An earlier attempt may have been answered without this wallet learning it, and an issuer
-  // answers one challenge only: so first ask for what is there.
+  // The answer to an attempt before this one may have been lost on the way, and an issuer answers
+  // one challenge only: so first ask for what is there.
   auto fetched = FetchToken(issuing, key, ballot_key, issuer);
   if (fetched.ok() || fetched.status().code() != absl::StatusCode::kNotFound) return fetched;
 
@@ -313,6 +330,22 @@ absl::StatusOr<crypto::Token> Voter::ObtainToken(v1::Issuing::StubInterface& iss
   return token.Unblind(answer);
 }
 
+absl::Status Voter::TakeMissing(
+    const std::function<absl::StatusOr<std::optional<crypto::Token>>(uint32_t issuer)>& take) {
+  for (uint32_t issuer = 0; issuer < wallet_->tokens.size(); ++issuer) {
+    if (wallet_->tokens[issuer].has_value()) continue;
+    const absl::Status status = WithRetry([&]() -> absl::Status {
+      URNA_ASSIGN_OR_RETURN(wallet_->tokens[issuer], take(issuer));
+      return absl::OkStatus();
+    });
+    if (!status.ok()) {
+      return base::Annotate(status, Cat("issuer ", context_->definition->issuers[issuer].name));
+    }
+    if (wallet_->tokens[issuer].has_value()) URNA_RETURN_IF_ERROR(save_(*wallet_));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Voter::ObtainTokens(v1::Issuing::StubInterface& issuing,
                                  const crypto::CredentialKey& key) {
   if (wallet_->has_all_tokens()) return absl::OkStatus();
@@ -322,19 +355,16 @@ absl::Status Voter::ObtainTokens(v1::Issuing::StubInterface& issuing,
   // Without omega an answer is worthless, and there is one answer only.
   URNA_RETURN_IF_ERROR(save_(*wallet_));
   const crypto::BallotKey ballot_key = crypto::DeriveBallotKey(wallet_->omega, context_->opening);
-  for (uint32_t issuer = 0; issuer < wallet_->tokens.size(); ++issuer) {
-    if (wallet_->tokens[issuer].has_value()) continue;
-    const absl::Status status = WithRetry([&]() -> absl::Status {
-      auto token = ObtainToken(issuing, key, ballot_key.BK, issuer);
-      if (token.ok()) wallet_->tokens[issuer] = *token;
-      return token.status();
-    });
-    if (!status.ok()) {
-      return base::Annotate(status, Cat("issuer ", context_->definition->issuers[issuer].name));
-    }
-    URNA_RETURN_IF_ERROR(save_(*wallet_));
-  }
-  return absl::OkStatus();
+  // A wrong recovery phrase, or a thief who was at one issuer only, is found out before the answer
+  // of another issuer is spent on an omega that gets no further.
+  using Found = absl::StatusOr<std::optional<crypto::Token>>;
+  URNA_RETURN_IF_ERROR(TakeMissing([&](uint32_t issuer) -> Found {
+    auto token = FetchToken(issuing, key, ballot_key.BK, issuer);
+    if (absl::IsNotFound(token.status())) return std::nullopt;
+    return token;
+  }));
+  return TakeMissing(
+      [&](uint32_t issuer) -> Found { return ObtainToken(issuing, key, ballot_key.BK, issuer); });
 }
 
 absl::StatusOr<Hash32> Voter::Prepare(std::vector<ContestVotes> votes) {
@@ -346,6 +376,25 @@ absl::StatusOr<Hash32> Voter::Prepare(std::vector<ContestVotes> votes) {
   return fingerprint_;
 }
 
+absl::StatusOr<OpenedBallot> Voter::Challenge() {
+  if (!prepared_.has_value()) return Unfit("no ballot was prepared");
+  crypto::PreparedBallot prepared = *std::exchange(prepared_, std::nullopt);
+  return OpenBallot(context_->poll, ballot_context().shape, std::move(prepared));
+}
+
+absl::StatusOr<uint32_t> Voter::PublishedRevision(v1::Reading::StubInterface& reading,
+                                                  const Point& ballot_key) const {
+  v1::LastRevisionRequest request;
+  request.set_poll(Bytes(base::View(context_->poll)));
+  request.set_ballot_key(Bytes(ballot_key.view()));
+  v1::LastRevisionResponse last;
+  URNA_RETURN_IF_ERROR(WithRetry([&]() -> absl::Status {
+    URNA_ASSIGN_OR_RETURN(last, Call(reading, &v1::Reading::StubInterface::LastRevision, request));
+    return absl::OkStatus();
+  }));
+  return last.revision();
+}
+
 absl::StatusOr<CheckedReceipt> Voter::Cast(v1::Casting::StubInterface& casting,
                                            v1::Reading::StubInterface& reading) {
   if (!wallet_->has_all_tokens()) return Unfit("the wallet lacks a token");
@@ -355,7 +404,12 @@ absl::StatusOr<CheckedReceipt> Voter::Cast(v1::Casting::StubInterface& casting,
   }
   const crypto::BallotKey key = crypto::DeriveBallotKey(wallet_->omega, context_->opening);
   uint32_t revision = wallet_->last_revision;
-  absl::StatusOr<CheckedReceipt> receipt = absl::InternalError("");
+  if (wallet_->restored) {
+    URNA_ASSIGN_OR_RETURN(const uint32_t published, PublishedRevision(reading, key.BK));
+    revision = std::max(revision, published);
+  }
+  absl::StatusOr<CheckedReceipt> receipt =
+      Unfit(Cat("this ballot key has no revision left above ", revision));
   for (int attempt = 0; attempt < kRevisionAttempts; ++attempt) {
     revision += attempt == 0 ? 1 : 1u << (attempt - 1);
     if (revision > kLargestRevision) break;
@@ -373,12 +427,8 @@ absl::StatusOr<CheckedReceipt> Voter::Cast(v1::Casting::StubInterface& casting,
     receipt = CastPending(casting);
     if (base::RejectId(receipt.status()) != "ballot.revision-repeated") return receipt;
 
-    v1::LastRevisionRequest request;
-    request.set_poll(Bytes(base::View(context_->poll)));
-    request.set_ballot_key(Bytes(key.BK.view()));
-    URNA_ASSIGN_OR_RETURN(const v1::LastRevisionResponse last,
-                          Call(reading, &v1::Reading::StubInterface::LastRevision, request));
-    revision = std::max(revision, last.revision());
+    URNA_ASSIGN_OR_RETURN(const uint32_t published, PublishedRevision(reading, key.BK));
+    revision = std::max(revision, published);
   }
   return receipt;
 }
@@ -408,6 +458,8 @@ absl::StatusOr<CheckedReceipt> Voter::CastPending(v1::Casting::StubInterface& ca
                         CheckCastResponse(*context_, pending.payload, response));
   receipt.revision = pending.revision;
   wallet_->last_revision = std::max(wallet_->last_revision, pending.revision);
+  wallet_->restored = false;
+  wallet_->KeepReceipt({receipt.revision, receipt.text});
   wallet_->pending.reset();
   URNA_RETURN_IF_ERROR(save_(*wallet_));
   return receipt;

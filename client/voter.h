@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/opened_ballot.h"
 #include "client/wallet.h"
 #include "crypto/ballot.h"
 #include "crypto/credential.h"
@@ -47,6 +48,21 @@ absl::StatusOr<CheckedReceipt> CheckCastResponse(const poll::PollContext& contex
                                                  const std::string& payload,
                                                  const urna::v1::CastResponse& response);
 
+/// What an issuer keeps of the one answer that it gave to a credential.
+struct StoredAnswer {
+  crypto::TokenOffer offer;
+  crypto::Scalar c;
+  crypto::IssuerAnswer answer;
+
+  /// Whether it was given for the wallet that has `omega`.
+  bool IsFor(const crypto::TokenInfo& info, const crypto::Omega& omega) const;
+};
+/// Asks issuer `issuer` (from 0) what it answered to the credential `key`, which signs the
+/// question. Errors: NotFound if nothing; Reject("token.answer-invalid"); rejections of the issuer.
+absl::StatusOr<StoredAnswer> FetchAnswer(urna::v1::Issuing::StubInterface& issuing,
+                                         const poll::PollContext& context, uint16_t style,
+                                         uint32_t issuer, const crypto::CredentialKey& key);
+
 /// What to do while a server is busy or a line is broken. Every request of a Voter may safely be
 /// sent again.
 struct Retry {
@@ -67,7 +83,8 @@ class Voter {
                                       Wallet* wallet, Save save, Retry retry);
 
   /// Gets the tokens that the wallet lacks, one of each issuer. An answer given before, which an
-  /// interruption lost, is fetched and unblinded again.
+  /// interruption or a lost device took, is fetched and unblinded again. Nothing is spent at any
+  /// issuer before all have said that they gave no answer for another omega.
   /// Errors: FailedPrecondition if `key` is not the wallet's credential;
   /// Reject("token.other-wallet") if the issuer had answered this credential for another omega;
   /// Reject("token.answer-invalid"); rejections of the issuer.
@@ -78,9 +95,14 @@ class Voter {
   /// Errors: Reject("ballot.votes-invalid").
   absl::StatusOr<crypto::Hash32> Prepare(std::vector<ContestVotes> votes);
 
+  /// Opens what Prepare encrypted instead of casting it; it can be cast no more. Give the voter its
+  /// fingerprint before it is decided which of the two happens. Errors: FailedPrecondition without
+  /// a prepared ballot.
+  absl::StatusOr<OpenedBallot> Challenge();
+
   /// Proves, signs and casts what Prepare encrypted. Give a connection other than the issuers'.
-  /// A wallet restored from an old copy finds the next revision with `reading`'s help; the ballot
-  /// is then encrypted anew.
+  /// A wallet restored from its phrase, or from an old copy, finds the next revision with
+  /// `reading`'s help; for the copy the ballot is then encrypted anew.
   /// Errors: FailedPrecondition without tokens, without a prepared ballot, or while an earlier
   /// ballot is pending; those of CheckCastResponse; rejections of the server.
   absl::StatusOr<CheckedReceipt> Cast(urna::v1::Casting::StubInterface& casting,
@@ -111,6 +133,11 @@ class Voter {
   absl::StatusOr<crypto::Token> FetchToken(urna::v1::Issuing::StubInterface& issuing,
                                            const crypto::CredentialKey& key,
                                            const crypto::Point& ballot_key, uint32_t issuer);
+  /// Saves what `take` brings from each issuer whose token the wallet lacks.
+  absl::Status TakeMissing(
+      const std::function<absl::StatusOr<std::optional<crypto::Token>>(uint32_t issuer)>& take);
+  absl::StatusOr<uint32_t> PublishedRevision(urna::v1::Reading::StubInterface& reading,
+                                             const crypto::Point& ballot_key) const;
 
   std::shared_ptr<const poll::PollContext> context_;
   uint16_t style_;

@@ -14,6 +14,7 @@
 #include "client/interrupt.h"
 #include "client/key_file.h"
 #include "crypto/group.h"
+#include "tests/client/cli_fixture.h"
 #include "tests/client/fake_server.h"
 #include "tests/support/election.h"
 
@@ -28,45 +29,6 @@ using ::testing::Not;
 using ::testing::StartsWith;
 using testing::TestElection;
 using Json = nlohmann::json;
-
-struct Outcome {
-  int status;
-  std::string out, err;
-
-  Json json() const { return Json::parse(out); }
-};
-
-/// Runs the built program, through a shell, with standard input closed.
-class CliTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    crypto::Initialize();
-    folder_ = TemporaryFolder::Create().value();
-    setenv("URNA_PASSPHRASE", "passphrase", 1);
-  }
-  Outcome Run(const std::string& arguments, const std::string& wrapper = "") {
-    const std::string out = Path("stdout"), err = Path("stderr");
-    const int status = system(Cat("cd ", folder_->path(), " && ", wrapper, " ", URNA_BIN, "/urna ",
-                                  arguments, " >", out, " 2>", err, " </dev/null")
-                                  .c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, base::ReadFile(out).value(),
-            base::ReadFile(err).value()};
-  }
-  /// A failure is one line that begins with the program's name.
-  void ExpectError(const std::string& arguments, int status, const std::string& text) {
-    const Outcome outcome = Run(arguments);
-    EXPECT_EQ(outcome.status, status) << arguments << "\n" << outcome.err;
-    EXPECT_THAT(outcome.err, AllOf(StartsWith("urna: "), HasSubstr(text))) << arguments;
-    EXPECT_EQ(outcome.err.find('\n'), outcome.err.size() - 1) << outcome.err;
-    EXPECT_THAT(outcome.out, IsEmpty()) << arguments;
-  }
-  std::string Path(const std::string& name) { return Cat(folder_->path(), "/", name); }
-  void Put(const std::string& name, const std::string& content) {
-    ASSERT_TRUE(base::WriteFileAtomic(Path(name), content).ok());
-  }
-
-  std::unique_ptr<TemporaryFolder> folder_;
-};
 
 TEST_F(CliTest, WrongUsageIsStatusTwo) {
   ExpectError("", 2, "a command is missing");
@@ -94,11 +56,13 @@ TEST_F(CliTest, SaysItsVersionAndExplainsEveryCommand) {
   EXPECT_EQ(help.status, 0);
   EXPECT_THAT(help.out, AllOf(HasSubstr("For residents"), HasSubstr("For trustees")));
   for (const char* command :
-       {"poll template",   "poll check",   "poll create",  "poll open",    "poll pause",
-        "poll resume",     "poll extend",  "poll close",   "poll certify", "poll cancel",
-        "poll tally",      "poll status",  "poll list",    "official key", "official show",
-        "trustee key",     "trustee show", "trustee join", "trustee deal", "trustee confirm",
-        "trustee decrypt", "ledger fetch", "ledger export"}) {
+       {"poll template",   "poll check",   "poll create",   "poll open",     "poll pause",
+        "poll resume",     "poll extend",  "poll close",    "poll certify",  "poll cancel",
+        "poll tally",      "poll status",  "poll list",     "official key",  "official show",
+        "trustee key",     "trustee show", "trustee join",  "trustee deal",  "trustee confirm",
+        "trustee decrypt", "ledger fetch", "ledger export", "vote",          "vote restore",
+        "vote status",     "vote list",    "vote show",     "receipt check", "receipt save",
+        "ballot open"}) {
     const Outcome outcome = Run(Cat(command, " --help"));
     EXPECT_EQ(outcome.status, 0) << command;
     EXPECT_THAT(outcome.out, HasSubstr(Cat("Example:\n  urna ", command))) << command;

@@ -34,13 +34,16 @@ class FakeServer final : public v1::Reading::Service,
                          public v1::Officials::Service,
                          public v1::Trustees::Service {
  public:
-  explicit FakeServer(testing::TestElection& election) : election_(election) {
+  /// `more`: other services at the same place.
+  explicit FakeServer(testing::TestElection& election, const std::vector<grpc::Service*>& more = {})
+      : election_(election) {
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(static_cast<v1::Reading::Service*>(this));
     builder.RegisterService(static_cast<v1::Officials::Service*>(this));
     builder.RegisterService(static_cast<v1::Trustees::Service*>(this));
+    for (grpc::Service* service : more) builder.RegisterService(service);
     server_ = builder.BuildAndStart();
     target_ = base::Cat("127.0.0.1:", port);
   }
@@ -118,6 +121,15 @@ class FakeServer final : public v1::Reading::Service,
     response->set_phase(poll::PhaseName(election_.state().phase()));
     response->set_size(election_.records().size());
     response->set_end(election_.state().end());
+    response->set_time(election_.now);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status LastRevision(grpc::ServerContext*, const v1::LastRevisionRequest* request,
+                            v1::LastRevisionResponse* response) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    response->set_revision(
+        election_.state().LastRevision(crypto::Point::Decode(request->ballot_key()).value()));
     return grpc::Status::OK;
   }
 

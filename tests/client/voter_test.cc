@@ -4,7 +4,6 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,8 +12,10 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "client/recovery_phrase.h"
 #include "ledger/record.h"
 #include "poll/payload.h"
+#include "tests/client/fake_voting.h"
 #include "tests/support/election.h"
 
 namespace urna::client {
@@ -23,175 +24,6 @@ namespace {
 using base::Cat;
 using ::testing::HasSubstr;
 using testing::TestElection;
-
-constexpr auto kBallotCast = poll::RecordKind::kBallotCast;
-
-std::string Bytes(std::string_view view) { return std::string(view); }
-
-crypto::Point PointOf(const std::string& bytes) { return crypto::Point::Decode(bytes).value(); }
-crypto::Scalar ScalarOf(const std::string& bytes) { return crypto::Scalar::Decode(bytes).value(); }
-
-grpc::Status Refuse(grpc::ServerContext* context, const std::string& id) {
-  context->AddTrailingMetadata("urna-reject", id);
-  return {grpc::StatusCode::INVALID_ARGUMENT, "refused"};
-}
-
-/// An issuer that behaves, unless a test tells it otherwise.
-class FakeIssuing final : public v1::Issuing::Service {
- public:
-  explicit FakeIssuing(TestElection& election) : election_(election) {}
-
-  grpc::Status Begin(grpc::ServerContext* context, const v1::BeginRequest* request,
-                     v1::BeginResponse* response) override {
-    const auto& info = Info(request->credential(), request->issuer());
-    if (!Signed(request->credential(), request->signature(),
-                crypto::CredentialStatement::Begin(info.opening, info.style, info.X))) {
-      return Refuse(context, "credential.signature-invalid");
-    }
-    const std::string id = Cat("session-", begun++);
-    const auto [session, fresh] = sessions_.emplace(id, crypto::IssuerSession(info));
-    response->set_session(id);
-    response->set_offer(Offer(session->second.offer()));
-    return grpc::Status::OK;
-  }
-
-  grpc::Status Answer(grpc::ServerContext* context, const v1::AnswerRequest* request,
-                      v1::AnswerResponse* response) override {
-    if (forget_sessions > 0) {
-      --forget_sessions;
-      sessions_.clear();
-    }
-    const auto found = sessions_.find(request->session());
-    if (found == sessions_.end()) return Refuse(context, "token.session-unknown");
-    const auto& info = Info(request->credential(), request->issuer());
-    const crypto::TokenOffer offer = found->second.offer();
-    const crypto::Scalar c = ScalarOf(request->challenge());
-    if (!Signed(request->credential(), request->signature(),
-                crypto::CredentialStatement::Request(info.opening, info.style, info.X, offer.A,
-                                                     offer.C, c))) {
-      return Refuse(context, "credential.signature-invalid");
-    }
-    auto answer =
-        std::move(found->second).Respond(election_.issuer_key(request->issuer()), c).value();
-    sessions_.erase(found);
-    ++answered;
-    if (wrong_answer) answer.s = answer.s + crypto::Scalar::FromU64(1);
-    const std::string bytes = Cat(answer.s.view(), answer.y.view(), answer.t.view());
-    stored_[{request->issuer(), request->credential()}] = {Offer(offer), request->challenge(),
-                                                           bytes};
-    if (lose_answers > 0) {
-      --lose_answers;
-      return {grpc::StatusCode::UNAVAILABLE, "the line broke"};
-    }
-    response->set_answer(bytes);
-    return grpc::Status::OK;
-  }
-
-  grpc::Status Fetch(grpc::ServerContext* context, const v1::FetchRequest* request,
-                     v1::FetchResponse* response) override {
-    const auto& info = Info(request->credential(), request->issuer());
-    if (!Signed(request->credential(), request->signature(),
-                crypto::CredentialStatement::Fetch(info.opening, info.style, info.X))) {
-      return Refuse(context, "credential.signature-invalid");
-    }
-    const auto found = stored_.find({request->issuer(), request->credential()});
-    if (found == stored_.end()) return {grpc::StatusCode::NOT_FOUND, "none"};
-    response->set_offer(found->second.offer);
-    response->set_challenge(found->second.challenge);
-    response->set_answer(found->second.answer);
-    return grpc::Status::OK;
-  }
-
-  int begun = 0;
-  int answered = 0;
-  int lose_answers = 0;
-  int forget_sessions = 0;
-  bool wrong_answer = false;
-
- private:
-  struct Stored {
-    std::string offer, challenge, answer;
-  };
-
-  static std::string Offer(const crypto::TokenOffer& offer) {
-    return Cat(offer.A.view(), offer.C.view());
-  }
-  const crypto::TokenInfo& Info(const std::string& credential, uint32_t issuer) {
-    return election_.context()
-        .styles[*election_.state().StyleOf(PointOf(credential))]
-        .issuers[issuer];
-  }
-  static bool Signed(const std::string& credential, const std::string& signature,
-                     const crypto::CredentialStatement& statement) {
-    return crypto::VerifyCredential(
-               PointOf(credential), statement,
-               {PointOf(signature.substr(0, 32)), ScalarOf(signature.substr(32))})
-        .ok();
-  }
-
-  TestElection& election_;
-  std::map<std::string, crypto::IssuerSession> sessions_;
-  std::map<std::pair<uint32_t, std::string>, Stored> stored_;
-};
-
-/// A ballot box that writes into the test election's ledger.
-class FakeCasting final : public v1::Casting::Service {
- public:
-  explicit FakeCasting(TestElection& election) : election_(election) {}
-
-  grpc::Status Cast(grpc::ServerContext* context, const v1::CastRequest* request,
-                    v1::CastResponse* response) override {
-    received.push_back(request->ballot());
-    if (!reject.empty()) return Refuse(context, reject);
-    uint64_t index = 0;
-    const auto known = index_.find(request->ballot());
-    if (known != index_.end()) {
-      index = known->second;
-    } else {
-      index = election_.records().size();
-      const size_t faults = election_.faults().size();
-      election_.AppendRaw(kBallotCast, request->ballot(), election_.now);
-      if (election_.faults().size() != faults) {
-        return Refuse(context, base::RejectId(election_.faults().back().second));
-      }
-      index_[request->ballot()] = index;
-    }
-    if (lose_receipts > 0) {
-      --lose_receipts;
-      return {grpc::StatusCode::UNAVAILABLE, "the line broke"};
-    }
-    Fill(index, response);
-    if (tamper) tamper(*response);
-    return grpc::Status::OK;
-  }
-
-  /// The honest answer for the ballot in record `index`.
-  void Fill(uint64_t index, v1::CastResponse* response) {
-    const auto record = ledger::DecodeRecord(election_.records()[index]).value();
-    response->set_time(record.time);
-    response->set_previous(Bytes(base::View(record.previous)));
-    response->set_receipt(election_.MakeReceipt(index, election_.records().size()));
-  }
-
-  std::vector<std::string> received;
-  std::string reject;
-  int lose_receipts = 0;
-  std::function<void(v1::CastResponse&)> tamper;
-
- private:
-  TestElection& election_;
-  std::map<std::string, uint64_t> index_;
-};
-
-class FakeReading final : public v1::Reading::Service {
- public:
-  grpc::Status LastRevision(grpc::ServerContext*, const v1::LastRevisionRequest*,
-                            v1::LastRevisionResponse* response) override {
-    response->set_revision(published);
-    return grpc::Status::OK;
-  }
-  uint32_t published = 0;
-};
 
 class VoterTest : public ::testing::Test {
  protected:
@@ -361,6 +193,101 @@ TEST_F(VoterTest, NoticesThatTheCredentialWasAnsweredForAnotherWallet) {
   EXPECT_FALSE(wallet_.has_all_tokens());
 }
 
+TEST_F(TwoIssuersTest, SpendsNoAnswerAtOneIssuerWhenAnotherGaveItsToAThief) {
+  Wallet thief = NewWallet();
+  thief.tokens[0] = crypto::Token();  // so that only issuer 1 is asked
+  Voter thiefs = MakeVoter(thief);
+  ASSERT_TRUE(thiefs.ObtainTokens(*issuing_stub_, key()).ok());
+  ASSERT_EQ(issuing_.answered, 1);
+  Voter voter = MakeVoter(wallet_);
+  EXPECT_EQ(base::RejectId(voter.ObtainTokens(*issuing_stub_, key())), "token.other-wallet");
+  EXPECT_EQ(issuing_.answered, 1);
+  EXPECT_EQ(issuing_.begun, 1);
+}
+
+TEST_F(VoterTest, AnIssuerThatIsNotThereIsAnError) {
+  issuing_.not_found = true;
+  Voter voter = MakeVoter(wallet_);
+  EXPECT_EQ(voter.ObtainTokens(*issuing_stub_, key()).code(), absl::StatusCode::kNotFound);
+  EXPECT_FALSE(wallet_.has_all_tokens());
+}
+
+// --- A lost device ---
+
+class RestoreTest : public VoterTest {
+ protected:
+  /// On another device, with what was written on paper.
+  Wallet Restored(const crypto::SecretText& phrase) {
+    Wallet wallet = NewWallet();
+    wallet.omega = DecodePhrase(phrase.Expose()).value();
+    wallet.restored = true;
+    return wallet;
+  }
+};
+
+TEST_F(RestoreTest, BringsTheTokenBackAndVotesAboveTheLastRevision) {
+  const crypto::SecretText phrase = EncodePhrase(wallet_.omega);
+  Voter lost = MakeVoter(wallet_);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(Vote(lost, Yes()).ok());
+
+  reading_.published = 3;
+  Wallet wallet = Restored(phrase);
+  Voter voter = MakeVoter(wallet);
+  ASSERT_TRUE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  ExpectValidTokens(wallet);
+  EXPECT_EQ(issuing_.answered, 1);
+  // Asking now would tell whose ballot key it is.
+  EXPECT_EQ(reading_.asked, 0);
+
+  casting_.received.clear();
+  const auto receipt = Vote(voter, No());
+  ASSERT_TRUE(receipt.ok()) << receipt.status();
+  EXPECT_EQ(receipt->revision, 4);
+  EXPECT_EQ(casting_.received.size(), 1u);
+  EXPECT_EQ(reading_.asked, 1);
+  EXPECT_EQ(election_.state().distinct_ballots(), 1u);
+  EXPECT_FALSE(Reloaded().restored);
+}
+
+TEST_F(RestoreTest, VotesAboveRevisionsThatAreNotPublishedYet) {
+  const crypto::SecretText phrase = EncodePhrase(wallet_.omega);
+  Voter lost = MakeVoter(wallet_);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(Vote(lost, Yes()).ok());
+  reading_.published = 1;
+  Wallet wallet = Restored(phrase);
+  Voter voter = MakeVoter(wallet);
+  const auto receipt = Vote(voter, No());
+  ASSERT_TRUE(receipt.ok()) << receipt.status();
+  EXPECT_GT(receipt->revision, 3);
+}
+
+TEST_F(RestoreTest, NoticesThePhraseOfAnotherWallet) {
+  Voter lost = MakeVoter(wallet_);
+  ASSERT_TRUE(lost.ObtainTokens(*issuing_stub_, key()).ok());
+  Wallet wallet = Restored(EncodePhrase(crypto::NewOmega()));
+  Voter voter = MakeVoter(wallet);
+  EXPECT_EQ(base::RejectId(voter.ObtainTokens(*issuing_stub_, key())), "token.other-wallet");
+  EXPECT_EQ(issuing_.answered, 1);
+}
+
+TEST_F(RestoreTest, AsksForATokenIfNoneWasGivenBefore) {
+  Wallet wallet = Restored(EncodePhrase(wallet_.omega));
+  Voter voter = MakeVoter(wallet);
+  ASSERT_TRUE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  ExpectValidTokens(wallet);
+  EXPECT_EQ(wallet.omega.Expose(), wallet_.omega.Expose());
+}
+
+TEST_F(RestoreTest, CastsNothingAfterAReaderSaidThatNoRevisionIsLeft) {
+  Wallet wallet = Restored(EncodePhrase(wallet_.omega));
+  reading_.published = 65535;
+  Voter voter = MakeVoter(wallet);
+  EXPECT_EQ(Vote(voter, Yes()).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(casting_.received.empty());
+}
+
+// --- Credentials and polls ---
+
 TEST_F(VoterTest, RefusesAnotherCredentialThanTheWallets) {
   Voter voter = MakeVoter(wallet_);
   EXPECT_EQ(voter.ObtainTokens(*issuing_stub_, election_.voter(2).credential).code(),
@@ -508,6 +435,61 @@ TEST_F(VoterTest, CastsNothingWithoutTokenOrPreparedBallot) {
   EXPECT_EQ(unprepared.Cast(*casting_stub_, *reading_stub_).status().code(),
             absl::StatusCode::kFailedPrecondition);
   EXPECT_TRUE(casting_.received.empty());
+}
+
+TEST_F(VoterTest, AChallengedBallotIsNeverCast) {
+  Voter voter = MakeVoter(wallet_);
+  ASSERT_TRUE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  EXPECT_EQ(voter.Challenge().status().code(), absl::StatusCode::kFailedPrecondition);
+  const auto fingerprint = voter.Prepare(Yes());
+  ASSERT_TRUE(fingerprint.ok());
+  const auto opened = voter.Challenge();
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ(opened->fingerprint, *fingerprint);
+  EXPECT_EQ(opened->contests[0].votes, Yes()[0]);
+  EXPECT_THAT(FindDifferences(*opened, election_.context(), *fingerprint), ::testing::IsEmpty());
+
+  EXPECT_EQ(voter.Challenge().status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(voter.Cast(*casting_stub_, *reading_stub_).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(casting_.received.empty());
+
+  // The same answers again are another ballot, and that one is cast.
+  EXPECT_NE(voter.Prepare(Yes()).value(), *fingerprint);
+  ASSERT_TRUE(voter.Cast(*casting_stub_, *reading_stub_).ok());
+  ASSERT_EQ(casting_.received.size(), 1u);
+  for (const auto& contest : opened->contests) {
+    EXPECT_EQ(casting_.received[0].find(Bytes(contest.R.view())), std::string::npos);
+  }
+}
+
+TEST_F(VoterTest, KeepsEveryReceiptWithItsRevision) {
+  Voter voter = MakeVoter(wallet_);
+  const std::string first = Vote(voter, Yes()).value().text;
+  casting_.lose_receipts = 100;
+  EXPECT_FALSE(Vote(voter, No()).ok());
+  casting_.lose_receipts = 0;
+  const std::string second = voter.CastPending(*casting_stub_).value().text;
+  const Wallet wallet = Reloaded();
+  ASSERT_EQ(wallet.receipts.size(), 2u);
+  EXPECT_EQ(wallet.receipts[0].text, first);
+  EXPECT_EQ(wallet.receipts[1].revision, 2);
+  EXPECT_EQ(wallet.receipts[1].text, second);
+}
+
+TEST_F(VoterTest, LosesNoReceiptThatCouldNotBeSaved) {
+  Voter voter = MakeVoter(wallet_);
+  ASSERT_TRUE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  ASSERT_TRUE(voter.Prepare(Yes()).ok());
+  saves_left_ = 1;  // the device dies between receipt and saving
+  EXPECT_FALSE(voter.Cast(*casting_stub_, *reading_stub_).ok());
+  saves_left_ = 1000;
+  Wallet reloaded = Reloaded();
+  EXPECT_TRUE(reloaded.receipts.empty());
+  Voter again = MakeVoter(reloaded);
+  ASSERT_TRUE(again.CastPending(*casting_stub_).ok());
+  EXPECT_EQ(Reloaded().receipts.size(), 1u);
+  EXPECT_EQ(election_.state().ballot_records(), 1u);
 }
 
 TEST_F(VoterTest, RefusesVotesAgainstTheRule) {

@@ -40,6 +40,8 @@ class WalletTest : public ::testing::Test {
     wallet.tokens[1] = SomeToken();
     wallet.last_revision = 7;
     wallet.pending = PendingBallot{8, std::string("\0\xff payload", 10)};
+    wallet.receipts = {{6, "a receipt\n"}, {7, std::string("\0\xff", 2)}};
+    wallet.phrase_settled = true;
     return wallet;
   }
   std::string Path() const { return folder_ + "/wallet"; }
@@ -67,6 +69,13 @@ void ExpectEqual(const Wallet& a, const Wallet& b) {
     EXPECT_EQ(a.pending->revision, b.pending->revision);
     EXPECT_EQ(a.pending->payload, b.pending->payload);
   }
+  ASSERT_EQ(a.receipts.size(), b.receipts.size());
+  for (size_t i = 0; i < a.receipts.size(); ++i) {
+    EXPECT_EQ(a.receipts[i].revision, b.receipts[i].revision);
+    EXPECT_EQ(a.receipts[i].text, b.receipts[i].text);
+  }
+  EXPECT_EQ(a.phrase_settled, b.phrase_settled);
+  EXPECT_EQ(a.restored, b.restored);
 }
 
 TEST_F(WalletTest, KeepsEverythingThroughItsFile) {
@@ -140,6 +149,11 @@ TEST_F(WalletTest, NamesTheDamagedField) {
       {"pending", 3},
       {"pending", {{"revision", 1}, {"payload", "%"}}},
       {"pending", {{"revision", 65536}, {"payload", ""}}},
+      {"receipts", 3},
+      {"receipts", Json::array({{{"revision", 1}, {"text", "%"}}})},
+      {"receipts", Json::array({{{"revision", -1}, {"text", ""}}})},
+      {"phrase_settled", 1},
+      {"restored", nullptr},
   };
   for (const auto& [field, value] : damages) {
     Json damaged = good;
@@ -156,6 +170,111 @@ TEST_F(WalletTest, NamesTheDamagedField) {
   EXPECT_FALSE(Wallet::Decode(SecretText("[]")).ok());
   EXPECT_FALSE(Wallet::Decode(SecretText("")).ok());
   EXPECT_TRUE(Wallet::Decode(encoded).ok());
+}
+
+TEST_F(WalletTest, KeepsTheNewestReceipts) {
+  Wallet wallet = SomeWallet();
+  for (uint16_t i = 0; i < Wallet::kMaxReceipts; ++i) wallet.KeepReceipt({i, "receipt"});
+  EXPECT_EQ(wallet.receipts.size(), Wallet::kMaxReceipts);
+  EXPECT_EQ(wallet.receipts.front().revision, 0);
+  EXPECT_EQ(wallet.receipts.back().revision, Wallet::kMaxReceipts - 1);
+}
+
+TEST_F(WalletTest, ShowsItsStateWithoutPassphraseButNotHowOftenItVoted) {
+  using State = WalletSummary::State;
+  const auto peeked = [&](const Wallet& wallet) {
+    EXPECT_TRUE(SaveWallet(Path(), wallet, SecretText("secret")).ok());
+    const auto summary = PeekWallet(Path());
+    EXPECT_TRUE(summary.ok()) << summary.status();
+    EXPECT_EQ(summary->poll, wallet.poll);
+    return summary->state;
+  };
+  Wallet wallet = Wallet::New(crypto::HashSha256("poll"), crypto::CredentialKey::New().V, "s", 1);
+  EXPECT_EQ(peeked(wallet), State::kNew);
+  wallet.tokens[0] = SomeToken();
+  EXPECT_EQ(peeked(wallet), State::kToken);
+  wallet.last_revision = 1;
+  EXPECT_EQ(peeked(wallet), State::kCast);
+  const std::string once = ReadKeyFilePublic(Path(), "wallet").value();
+  wallet.last_revision = 2;
+  EXPECT_EQ(peeked(wallet), State::kCast);
+  // Whoever forces somebody must not see that they voted again.
+  EXPECT_EQ(ReadKeyFilePublic(Path(), "wallet").value(), once);
+  wallet.pending = PendingBallot{3, "payload"};
+  EXPECT_EQ(peeked(wallet), State::kPending);
+
+  ASSERT_TRUE(
+      WriteKeyFile(Path(), "wallet", "nonsense", SecretText("x"), SecretText("y"), true).ok());
+  EXPECT_EQ(PeekWallet(Path()).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(WalletTest, IsForOneProcessAtATime) {
+  auto lock = WalletLock::Acquire(Path());
+  ASSERT_TRUE(lock.ok()) << lock.status();
+  // A lock is the open file's, so that this process is refused like any other.
+  const auto second = WalletLock::Acquire(Path());
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr("another urna"));
+  // Saving puts a new file in the wallet's place, and the lock holds on.
+  ASSERT_TRUE(SaveWallet(Path(), SomeWallet(), SecretText("secret")).ok());
+  EXPECT_FALSE(WalletLock::Acquire(Path()).ok());
+  EXPECT_TRUE(WalletLock::Acquire(Path() + "2").ok());
+  { const WalletLock moved = std::move(*lock); }
+  EXPECT_TRUE(WalletLock::Acquire(Path()).ok());
+  EXPECT_EQ(WalletLock::Acquire(folder_ + "/absent/wallet").status().code(),
+            absl::StatusCode::kUnavailable);
+}
+
+TEST_F(WalletTest, LabelsAreNamesAndNoPaths) {
+  for (const std::string good : {"anna", "Zażółć Gęślą", "a.b", "-", "dziadek 2"}) {
+    EXPECT_TRUE(CheckLabel(good).ok()) << good;
+  }
+  for (const std::string& bad :
+       {std::string(), std::string("../x"), std::string("a/b"), std::string("."),
+        std::string("a\nb"), std::string("a\0b", 3), std::string("\xff"), std::string(65, 'a')}) {
+    EXPECT_EQ(CheckLabel(bad).code(), absl::StatusCode::kInvalidArgument) << bad;
+  }
+}
+
+TEST_F(WalletTest, FindsTheFolderOfWallets) {
+  const auto set = [](const char* wallets, const char* data, const char* home) {
+    setenv("URNA_WALLETS", wallets, 1);
+    setenv("XDG_DATA_HOME", data, 1);
+    setenv("HOME", home, 1);
+    return WalletFolder();
+  };
+  EXPECT_EQ(set("w", "/data", "/home/a").value(), "w");
+  EXPECT_EQ(set("", "/data", "/home/a").value(), "/data/urna/wallets");
+  EXPECT_EQ(set("", "relative", "/home/a").value(), "/home/a/.local/share/urna/wallets");
+  EXPECT_EQ(set("", "", "").status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(WalletTest, ListsTheWalletsOfEachPollAndResident) {
+  EXPECT_TRUE(ListWallets(folder_ + "/absent", std::nullopt).value().empty());
+  Wallet wallet = SomeWallet();
+  const auto put = [&](const crypto::Hash32& poll, const std::string& label) {
+    const std::string path = WalletPath(folder_, poll, label).value();
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+    ASSERT_TRUE(SaveWallet(path, wallet, SecretText("secret")).ok());
+  };
+  const crypto::Hash32 other = crypto::HashSha256("other");
+  put(wallet.poll, "jan");
+  put(wallet.poll, "anna");
+  put(other, "strayed");
+  ASSERT_TRUE(base::WriteFileAtomic(WalletPath(folder_, wallet.poll, "zepsuty").value(), "?").ok());
+  ASSERT_TRUE(base::WriteFileAtomic(folder_ + "/notes.wallet", "?").ok());
+  ASSERT_TRUE(WalletLock::Acquire(WalletPath(folder_, wallet.poll, "jan").value()).ok());
+
+  const auto listed = ListWallets(folder_, wallet.poll).value();
+  ASSERT_EQ(listed.size(), 3u);
+  EXPECT_EQ(listed[0].label, "anna");
+  EXPECT_TRUE(listed[0].summary.ok());
+  EXPECT_EQ(listed[1].label, "jan");
+  EXPECT_EQ(listed[2].label, "zepsuty");
+  EXPECT_FALSE(listed[2].summary.ok());
+  const auto all = ListWallets(folder_, std::nullopt).value();
+  EXPECT_EQ(all.size(), 4u);
+  EXPECT_FALSE(ListWallets(folder_, other).value().at(0).summary.ok());
 }
 
 TEST_F(WalletTest, CredentialFileKeepsTheKeyAndIsNeverReplaced) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "crypto/ballot.h"
@@ -123,6 +124,10 @@ class TestElection {
   ledger::NoteKey checkpoint_key() const;
   const std::vector<poll::RegisterEntry>& answered(uint32_t issuer) const {
     return answered_[issuer];
+  }
+  /// For an issuer that a test plays itself: counts, and goes into the register.
+  void AddAnswer(uint32_t issuer, poll::RegisterEntry entry) {
+    answered_[issuer].push_back(std::move(entry));
   }
   uint64_t now = 0;  ///< time of the next record
 
