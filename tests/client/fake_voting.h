@@ -105,6 +105,7 @@ class FakeIssuing final : public v1::Issuing::Service {
                 crypto::CredentialStatement::Fetch(info.opening, info.style, info.X))) {
       return Refuse(context, "credential.signature-invalid");
     }
+    peers.insert(context->peer());
     const auto found = stored_.find({request->issuer(), request->credential()});
     if (found == stored_.end()) return {grpc::StatusCode::NOT_FOUND, "none"};
     response->set_offer(found->second.offer);
@@ -113,6 +114,7 @@ class FakeIssuing final : public v1::Issuing::Service {
     return grpc::Status::OK;
   }
 
+  std::set<std::string> peers;
   int begun = 0;
   int answered = 0;
   int lose_answers = 0;
@@ -156,6 +158,10 @@ class FakeCasting final : public v1::Casting::Service {
   grpc::Status Cast(grpc::ServerContext* context, const v1::CastRequest* request,
                     v1::CastResponse* response) override {
     received.push_back(request->ballot());
+    peers.insert(context->peer());
+    for (const auto& [name, value] : context->client_metadata()) {
+      metadata[std::string(name.data(), name.size())] = std::string(value.data(), value.size());
+    }
     if (!reject.empty()) return Refuse(context, reject);
     uint64_t index = 0;
     const auto known = index_.find(request->ballot());
@@ -189,6 +195,8 @@ class FakeCasting final : public v1::Casting::Service {
   }
 
   std::vector<std::string> received;
+  std::set<std::string> peers;
+  std::map<std::string, std::string> metadata;  ///< that clients sent along
   std::string reject;
   int lose_receipts = 0;
   std::function<void(v1::CastResponse&)> tamper;
