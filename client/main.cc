@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <initializer_list>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -7,6 +8,8 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "cli/command.h"
+#include "cli/documentation.h"
 #include "client/cli.h"
 #include "client/interrupt.h"
 #include "crypto/group.h"
@@ -16,6 +19,57 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
+
+/// What the values of options are: for help, the manual and completion.
+const std::map<std::string, std::string> kValueNames = {
+    {"--certificate", "FILE"},
+    {"--code", "CODE"},
+    {"--code-file", "FILE"},
+    {"--credential", "FILE"},
+    {"--credential-passphrase-file", "FILE"},
+    {"--answer", "QUESTION=ANSWER"},
+    {"--definition", "FILE"},
+    {"--enrolment", "TEXT"},
+    {"--folder", "DIR"},
+    {"--key", "FILE"},
+    {"--label", "LABEL"},
+    {"--lang", "LANGUAGE"},
+    {"--ledger", "DIR"},
+    {"--name", "NAME"},
+    {"--out", "FILE"},
+    {"codes --out", "DIR"},
+    {"--passphrase-file", "FILE"},
+    {"--persons-sha256", "FILE"},
+    {"--poll", "ID"},
+    {"--reason", "WORDS"},
+    {"--receipt", "FILE"},
+    {"--residents", "FILE"},
+    {"--roll", "FILE"},
+    {"--server", "HOST:PORT"},
+    {"--state", "FILE"},
+    {"--style", "STYLE"},
+    {"--wallet", "FILE"},
+    {"file", "FILE"},
+    {"kind", "{referendum,survey,consultation}"},
+    {"--id-column", "COLUMN"},
+    {"--name-column", "COLUMN"},
+    {"--address-column", "COLUMN"},
+    {"--style-column", "COLUMN"},
+};
+
+cli::Facts Documentation() {
+  cli::Facts facts;
+  facts.version = URNA_VERSION;
+  facts.date = URNA_DATE;
+  facts.page_per_command = true;
+  facts.exit_status = {{"0", "done"}, {"1", "refused or failed"}, {"2", "wrong usage"}};
+  facts.environment = {
+      {"URNA_PASSPHRASE",
+       "The passphrase of key files and wallets, where no --passphrase-file is given. Other "
+       "programs of the same user may read it: rather let the terminal ask."}};
+  facts.see_also = {"urna-verify(1)", "urna-server(8)"};
+  return facts;
+}
 
 void Complain(std::string_view text) { std::fprintf(stderr, "urna: %s\n", OneLine(text).c_str()); }
 
@@ -48,7 +102,8 @@ int Run(int argc, char** argv) {
   }
   // CLI11 would name the missing command before the unknown one that stands in its place.
   for (CLI::App* command : app.get_subcommands({})) command->require_subcommand(0, 1);
-  app.footer("Exit status: 0 done; 1 refused or failed; 2 wrong usage.");
+  cli::NameValues(&app, kValueNames);
+  cli::AddDocumentation(&app, Documentation());
 
   try {
     app.parse(argc, argv);

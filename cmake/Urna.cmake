@@ -1,5 +1,6 @@
 # Dependencies, compiler settings and the helpers that every folder uses.
 
+include(GNUInstallDirs)
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(absl REQUIRED)
@@ -40,4 +41,30 @@ function(urna_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE urna_flags ${ARG_LINK})
+endfunction()
+
+# urna_manual(PROGRAM ARGUMENTS...): the manual's pages and the completions of a program, made by the
+# program itself into share/ of the build folder, and the program's installation.
+# ARGUMENTS make it write its pages into a folder that follows them.
+function(urna_manual program)
+  set(share ${CMAKE_BINARY_DIR}/share)
+  set(stamp ${CMAKE_CURRENT_BINARY_DIR}/${program}-manual.stamp)
+  if(program STREQUAL "urna-verify")
+    set(completion --completion)
+  else()
+    set(completion completion)
+  endif()
+  set(bash ${share}/bash-completion/completions)
+  set(zsh ${share}/zsh/site-functions)
+  set(fish ${share}/fish/vendor_completions.d)
+  add_custom_command(OUTPUT ${stamp}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${bash} ${zsh} ${fish}
+    COMMAND ${program} ${ARGN} ${share}/man
+    COMMAND ${program} ${completion} bash > ${bash}/${program}
+    COMMAND ${program} ${completion} zsh > ${zsh}/_${program}
+    COMMAND ${program} ${completion} fish > ${fish}/${program}.fish
+    COMMAND ${CMAKE_COMMAND} -E touch ${stamp}
+    DEPENDS ${program} COMMENT "Manual and completions of ${program}")
+  add_custom_target(${program}-manual ALL DEPENDS ${stamp})
+  install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()

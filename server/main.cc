@@ -11,7 +11,12 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "cli/command.h"
+#include "cli/documentation.h"
 #include "crypto/group.h"
+#ifdef URNA_PRACTICE
+#include "server/practice_clock.h"
+#endif
 #include "server/server.h"
 #include "server/settings.h"
 #include "server/setup.h"
@@ -86,7 +91,11 @@ int Run(const Settings& settings) {
   sigaddset(&stop, SIGINT);
   pthread_sigmask(SIG_BLOCK, &stop, nullptr);
 
+#ifdef URNA_PRACTICE
+  const PracticeClock clock(settings.data + "/clock-offset");
+#else
   const SystemClock clock;
+#endif
   Environment environment;
   environment.clock = &clock;
   environment.fatal = [](std::string_view reason) {
@@ -102,6 +111,29 @@ int Run(const Settings& settings) {
   return EXIT_SUCCESS;
 }
 
+cli::Facts Documentation() {
+  cli::Facts facts;
+  facts.version = URNA_VERSION;
+  facts.date = URNA_DATE;
+  facts.section = 8;
+  facts.exit_status = {{"0", "done; of run: told to stop, and stopped in order"},
+                       {"1", "failed; standard error says why"},
+                       {"2", "wrong usage, or a setting that makes no sense"},
+                       {"70", "a write failed: stopped at once, and may be started again"}};
+  facts.files = {
+      {"DATA/urna-server.conf", "Settings, one \"name = value\" a line."},
+      {"DATA/checkpoint.key, DATA/issuer-*/identity.key",
+       "Secret keys of the ballot box and of the issuers. Keep copies of them apart."},
+      {"DATA/tls.crt, DATA/tls.key", "The server's certificate, which clients trust, and its key."},
+      {"DATA/anchor",
+       "The newest checkpoints, by which the server notices a ledger that was cut or restored "
+       "from an old copy. Belongs on another file system: see the setting anchor."}};
+  facts.examples = {"urna-server setup --data /var/lib/urna --hostname vote.example",
+                    "urna-server run --config /var/lib/urna/urna-server.conf"};
+  facts.see_also = {"urna(1)", "urna-verify(1)", "systemctl(1)"};
+  return facts;
+}
+
 int Main(int argc, char** argv) {
   crypto::Initialize();
   CLI::App app(
@@ -110,7 +142,7 @@ int Main(int argc, char** argv) {
   app.name("urna-server");
   app.set_help_flag();
   app.set_help_all_flag("-h,--help", "All commands and settings");
-  app.set_version_flag("--version", URNA_VERSION);
+  app.set_version_flag("--version", "urna-server " URNA_VERSION);
   app.require_subcommand(1);
 
   CLI::App* const setup =
@@ -145,6 +177,12 @@ int Main(int argc, char** argv) {
             ->type_name("VALUE");
     if (!setting.repeatable) option->expected(1);
   }
+
+  for (const char* name : {"--data", "--anchor", "--rocksdb-log"}) {
+    run->get_option(name)->type_name("DIR");
+  }
+  for (const char* name : {"--certificate", "--key"}) run->get_option(name)->type_name("FILE");
+  cli::AddDocumentation(&app, Documentation());
 
   try {  // CLI11 throws; ours does not.
     app.parse(argc, argv);

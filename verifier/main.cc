@@ -10,6 +10,8 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "cli/command.h"
+#include "cli/documentation.h"
 #include "crypto/group.h"
 #include "verifier/report.h"
 #include "verifier/verify.h"
@@ -49,11 +51,26 @@ class Progress {
   bool used_ = false;
 };
 
+cli::Facts Documentation() {
+  cli::Facts facts;
+  facts.version = URNA_VERSION;
+  facts.date = URNA_DATE;
+  facts.exit_status = {
+      {"0", "complete and clean, and the poll that --poll names"},
+      {"1", "something is wrong; the report says what and where"},
+      {"2", "the export or a named file cannot be read, or wrong usage"},
+      {"3", "nothing wrong so far, but not certified yet, or --poll was not given"},
+      {"130", "interrupted; nothing was decided"}};
+  facts.examples = {"urna ledger export --poll 3f...9a --folder ledger --server vote.example:7443",
+                    "urna-verify ledger --poll 3f...9a --receipt my.wallet.receipt-1"};
+  facts.see_also = {"urna-ledger(1)", "urna-receipt(1)"};
+  return facts;
+}
+
 int Main(int argc, char** argv) {
-  CLI::App app(
-      "Checks an exported ledger of a poll from nothing but its files and what you hold.\n"
-      "Exit code: 0 complete and clean; 1 something is wrong; 2 unreadable or wrong usage;\n"
-      "3 nothing wrong so far, but not certified yet or --poll was not given.");
+  CLI::App app("Checks an exported ledger of a poll from nothing but its files and what you hold.",
+               "urna-verify");
+  app.set_version_flag("--version", "urna-verify " URNA_VERSION);
   Inputs inputs;
   std::string poll;
   std::string older;
@@ -72,6 +89,12 @@ int Main(int argc, char** argv) {
   app.add_option("--threads", inputs.threads, "Threads to check proofs with (default: all cores)")
       ->check(CLI::Range(1, 256));
   app.add_flag("--json", json, "Print the report as JSON, with every fault");
+  cli::NameValues(&app, {{"EXPORT", "DIR"},
+                         {"--poll", "ID"},
+                         {"--receipt", "FILE"},
+                         {"--since", "DIR"},
+                         {"--checkpoint", "FILE"}});
+  cli::AddDocumentation(&app, Documentation());
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
