@@ -8,6 +8,7 @@ utc() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
 # URNA_SERVER to where it listens. Fails if it does not come to listen.
 start_server() {
   local program=$1 config=$2 listen=$3 out=$4 log=$5 port=''
+  : >"$out"  # at once: what an earlier server said is no answer
   "$program" run --config "$config" --listen "$listen" >"$out" 2>>"$log" &
   server_pid=$!
   for _ in $(seq 300); do
