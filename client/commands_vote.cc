@@ -276,7 +276,8 @@ class Session {
   absl::Status OfferPhrase();
   absl::Status ObtainTokens();
   absl::StatusOr<bool> MayCastNow(bool token_is_new);
-  absl::StatusOr<bool> ChooseToCast(Answers answers);
+  absl::StatusOr<bool> ChooseToCast(Answers* answers);
+  absl::StatusOr<std::optional<CheckedReceipt>> EncryptAndCast(Answers answers);
   absl::Status WriteOpened(const std::string& path);
   absl::Status KeepReceipt(const CheckedReceipt& checked, const std::string& fingerprint);
   absl::Status Save() { return SaveWallet(path_, *wallet_, *passphrase_); }
@@ -301,7 +302,8 @@ class Session {
   std::string language_;
   std::optional<crypto::CredentialKey> key_;  ///< of the code or key that was given
   std::optional<Voter> voter_;
-  Json challenged_;
+  Hash32 fingerprint_{};  ///< of the ballot encrypted last
+  Json challenged_;       ///< what was opened last
 };
 
 /// Everything that can be wrong on this machine is found before anything is sent.
@@ -328,7 +330,10 @@ absl::Status Session::Start() {
     return Usage("--recovery-phrase: the phrase is given once, when the wallet is made");
   }
   if ((fresh_ || !wallet_->has_all_tokens()) && !id_.given()) {
-    URNA_ASSIGN_OR_RETURN(id_, AskForCode());
+    if (!Interactive()) return Usage("give --code, --code-file or --credential");
+    while (!id_.given()) {
+      URNA_ASSIGN_OR_RETURN(id_, AskForCode("Your code, from the letter: "));
+    }
   }
   return absl::OkStatus();
 }
@@ -365,7 +370,8 @@ absl::Status Session::TakeWallet() {
   if (!passphrase_.has_value()) {
     URNA_ASSIGN_OR_RETURN(
         passphrase_,
-        GetPassphrase(global_.passphrase, Cat("passphrase for the new wallet ", path_), true));
+        GetPassphrase(global_.passphrase,
+                      Cat("passphrase for the new ", NameOfWallet(path_, flags_.poll)), true));
   }
   const auto save = [this](const Wallet& wallet) {
     return SaveWallet(path_, wallet, *passphrase_);
@@ -415,8 +421,8 @@ absl::Status Session::ObtainTokens() {
                                       labels.empty() ? "" : Cat("; other wallets here: ", labels)));
   }
   URNA_RETURN_IF_ERROR(status);
-  Say("You have your anonymous ballot token; it is in ", path_,
-      ". Without that file and its passphrase nobody can vote for you, you included.");
+  Say("You have your anonymous ballot token, in ", NameOfWallet(path_, flags_.poll),
+      ". Your code is not needed any more; the wallet and its passphrase are.");
   return absl::OkStatus();
 }
 
@@ -473,18 +479,17 @@ absl::Status Session::WriteOpened(const std::string& path) {
 
 /// Encrypts, shows the fingerprint and only then lets the voter say what happens with the ballot.
 /// False: a challenge was all that was asked for.
-absl::StatusOr<bool> Session::ChooseToCast(Answers answers) {
-  URNA_RETURN_IF_ERROR(AskOpen(*definition_, *style_, language_, &answers));
-  bool challenge = !flags_.challenge.empty();
+absl::StatusOr<bool> Session::ChooseToCast(Answers* answers) {
+  bool challenge = !flags_.challenge.empty() && challenged_.is_null();
   for (;;) {
     if (!global_.json) {
       std::cout << "\nYour answers:\n";
-      PrintAnswers(*definition_, *style_, answers, language_);
+      PrintAnswers(*definition_, *style_, *answers, language_);
     }
     std::vector<ContestVotes> votes;
-    for (const auto& answer : answers) votes.push_back(*answer);
-    URNA_ASSIGN_OR_RETURN(const Hash32 fingerprint, voter_->Prepare(std::move(votes)));
-    Say("Encrypted. Fingerprint: ", base::Hex(fingerprint));
+    for (const auto& answer : *answers) votes.push_back(*answer);
+    URNA_ASSIGN_OR_RETURN(fingerprint_, voter_->Prepare(votes));
+    Say("Encrypted. Fingerprint: ", base::Hex(fingerprint_));
     if (challenge) {
       challenge = false;
       URNA_RETURN_IF_ERROR(WriteOpened(flags_.challenge));
@@ -505,15 +510,29 @@ absl::StatusOr<bool> Session::ChooseToCast(Answers answers) {
       if (typed == "quit") return Stopped("stopped; nothing was cast");
       if (typed == "challenge") {
         URNA_RETURN_IF_ERROR(
-            WriteOpened(Cat("opened-ballot-", base::Hex(fingerprint).substr(0, 12), ".json")));
+            WriteOpened(Cat("opened-ballot-", base::Hex(fingerprint_).substr(0, 12), ".json")));
         Say("Now the ballot is encrypted afresh; challenge it too, as often as you like.");
         asking = false;
-      } else if (base::ParseU64(typed, &number) && number >= 1 && number <= answers.size()) {
+      } else if (base::ParseU64(typed, &number) && number >= 1 && number <= answers->size()) {
         const poll::Contest& contest = definition_->contests[style_->contests[number - 1]];
-        URNA_ASSIGN_OR_RETURN(answers[number - 1], AskContest(contest, language_));
+        URNA_ASSIGN_OR_RETURN((*answers)[number - 1], AskContest(contest, language_));
         asking = false;
       }
     }
+  }
+}
+
+/// Nothing if a challenge was all that was asked for.
+absl::StatusOr<std::optional<CheckedReceipt>> Session::EncryptAndCast(Answers answers) {
+  URNA_RETURN_IF_ERROR(AskOpen(*definition_, *style_, language_, &answers));
+  for (;;) {
+    URNA_ASSIGN_OR_RETURN(const bool cast, ChooseToCast(&answers));
+    if (!cast) return std::nullopt;
+    auto receipt = voter_->Cast(connection_->casting(), connection_->reading());
+    if (base::RejectId(receipt.status()) != "ballot.revision-repeated") return receipt;
+    Say("A later ballot of yours is on the ledger, cast from a copy of this wallet; so this one "
+        "was "
+        "not recorded.\nIt is encrypted anew, to take the other one's place.");
   }
 }
 
@@ -575,21 +594,13 @@ absl::Status Session::Vote() {
     if (base::RejectId(receipt.status()) != "ballot.revision-repeated") return receipt.status();
     Say("A later ballot of yours is on the ledger already.");
   }
-  URNA_ASSIGN_OR_RETURN(const bool cast, ChooseToCast(std::move(answers)));
-  if (!cast) {
-    if (global_.json) {
-      PrintJson(Json{{"poll", base::Hex(flags_.poll)}, {"challenged", challenged_}});
-    }
-    return absl::OkStatus();
+  URNA_ASSIGN_OR_RETURN(const std::optional<CheckedReceipt> receipt,
+                        EncryptAndCast(std::move(answers)));
+  if (receipt.has_value()) return KeepReceipt(*receipt, base::Hex(fingerprint_));
+  if (global_.json) {
+    PrintJson(Json{{"poll", base::Hex(flags_.poll)}, {"challenged", challenged_}});
   }
-  const Hash32 fingerprint = voter_->fingerprint();
-  URNA_ASSIGN_OR_RETURN(const CheckedReceipt receipt,
-                        voter_->Cast(connection_->casting(), connection_->reading()));
-  if (voter_->fingerprint() != fingerprint) {
-    Say("A later ballot of yours was on the ledger, so yours was encrypted anew. Fingerprint: ",
-        base::Hex(voter_->fingerprint()));
-  }
-  return KeepReceipt(receipt, base::Hex(voter_->fingerprint()));
+  return absl::OkStatus();
 }
 
 absl::Status Session::Restore() {

@@ -84,7 +84,7 @@ class StatusReport {
 };
 
 absl::Status StatusReport::Open() {
-  URNA_ASSIGN_OR_RETURN(const Identification id, flags_.credential.Identify());
+  URNA_ASSIGN_OR_RETURN(Identification id, flags_.credential.Identify());
   if (flags_.wallet.given() || !id.given()) {
     URNA_ASSIGN_OR_RETURN(const std::string path, flags_.wallet.Resolve(flags_.poll));
     if (!flags_.wallet.given() && !std::filesystem::exists(path)) {
@@ -94,6 +94,9 @@ absl::Status StatusReport::Open() {
     }
     URNA_ASSIGN_OR_RETURN(OpenWallet open, OpenWalletAt(global_, path, flags_.poll));
     wallet_ = std::move(open.wallet);
+  }
+  if (!id.given() && !global_.server.target.empty() && Interactive()) {
+    URNA_ASSIGN_OR_RETURN(id, AskForCode("Your code, to ask the issuers about it (or nothing): "));
   }
   if (!flags_.ledger.empty()) {
     URNA_ASSIGN_OR_RETURN(ledger_, PublishedLedger::Open(flags_.ledger, flags_.poll));

@@ -74,6 +74,13 @@ absl::StatusOr<std::string> WalletFlags::Resolve(const Hash32& poll) const {
   return WalletPath(folder, poll, kOnlyResident);
 }
 
+std::string NameOfWallet(const std::string& path, const Hash32& poll) {
+  const auto folder = WalletFolder();
+  const std::string label = std::filesystem::path(path).stem().string();
+  const auto inside = folder.ok() ? WalletPath(*folder, poll, label) : folder;
+  return inside.ok() && *inside == path ? Cat("wallet of ", OneLine(label)) : Cat("wallet ", path);
+}
+
 std::string OtherLabels(const std::string& path, const Hash32& poll) {
   const auto folder = WalletFolder();
   if (!folder.ok() || !path.starts_with(*folder)) return "";
@@ -89,8 +96,9 @@ absl::StatusOr<OpenWallet> OpenWalletAt(const GlobalOptions& global, const std::
     return base::Failure(absl::StatusCode::kFailedPrecondition,
                          Cat(path, ": belongs to poll ", base::Hex(summary.poll)));
   }
-  URNA_ASSIGN_OR_RETURN(SecretText passphrase,
-                        GetPassphrase(global.passphrase, Cat("passphrase of ", path), false));
+  URNA_ASSIGN_OR_RETURN(
+      SecretText passphrase,
+      GetPassphrase(global.passphrase, Cat("passphrase of the ", NameOfWallet(path, poll)), false));
   auto wallet = LoadWallet(path, passphrase);
   if (wallet.ok()) {
     // The summary is bound to the content only by whoever wrote it.
@@ -143,13 +151,13 @@ absl::StatusOr<Identification> CredentialFlags::Identify() const {
   return id;
 }
 
-absl::StatusOr<Identification> AskForCode() {
-  if (!Interactive()) return Usage("give --code, --code-file or --credential");
+absl::StatusOr<Identification> AskForCode(std::string_view prompt) {
   for (;;) {
-    URNA_ASSIGN_OR_RETURN(std::string typed, AskLine("Your code, from the letter: "));
+    URNA_ASSIGN_OR_RETURN(std::string typed, AskLine(prompt));
+    Identification id;
+    if (typed.empty()) return id;
     auto symbols = CheckCode(std::move(typed));
     if (symbols.ok()) {
-      Identification id;
       id.symbols = std::move(symbols).value();
       return id;
     }

@@ -69,9 +69,11 @@ struct CredentialFlags {
   /// Finds typing errors before anything is sent. Errors: those of ParseCode and LoadCredential.
   absl::StatusOr<Identification> Identify() const;
 };
-/// Asks for a code until it has no typing error; without a terminal an error that names the flags.
-absl::StatusOr<Identification> AskForCode();
+/// Asks for a code until it has no typing error; an empty line gives none.
+absl::StatusOr<Identification> AskForCode(std::string_view prompt);
 
+/// "wallet of anna" in the wallet folder, "wallet anna.wallet" elsewhere.
+std::string NameOfWallet(const std::string& path, const Hash32& poll);
 /// The labels of the poll's other wallets, if `path` is in the wallet folder; otherwise "".
 std::string OtherLabels(const std::string& path, const Hash32& poll);
 

@@ -20,9 +20,6 @@ using crypto::Hash32;
 using crypto::Point;
 using crypto::Scalar;
 
-// A wallet restored from an old copy looks for the next free revision in growing steps, because
-// readers learn of the newest ballots only with the next publication.
-constexpr int kRevisionAttempts = 12;
 constexpr uint32_t kLargestRevision = 65535;
 
 absl::Status Unfit(std::string_view text) {
@@ -367,13 +364,9 @@ absl::Status Voter::ObtainTokens(v1::Issuing::StubInterface& issuing,
       [&](uint32_t issuer) -> Found { return ObtainToken(issuing, key, ballot_key.BK, issuer); });
 }
 
-absl::StatusOr<Hash32> Voter::Prepare(std::vector<ContestVotes> votes) {
-  URNA_ASSIGN_OR_RETURN(crypto::PreparedBallot prepared,
-                        crypto::PreparedBallot::Encrypt(ballot_context(), votes));
-  votes_ = std::move(votes);
-  prepared_ = std::move(prepared);
-  fingerprint_ = prepared_->fingerprint();
-  return fingerprint_;
+absl::StatusOr<Hash32> Voter::Prepare(const std::vector<ContestVotes>& votes) {
+  URNA_ASSIGN_OR_RETURN(prepared_, crypto::PreparedBallot::Encrypt(ballot_context(), votes));
+  return prepared_->fingerprint();
 }
 
 absl::StatusOr<OpenedBallot> Voter::Challenge() {
@@ -403,32 +396,26 @@ absl::StatusOr<CheckedReceipt> Voter::Cast(v1::Casting::StubInterface& casting,
     return Unfit("the outcome of an earlier ballot is unknown; it must be sent again first");
   }
   const crypto::BallotKey key = crypto::DeriveBallotKey(wallet_->omega, context_->opening);
-  uint32_t revision = wallet_->last_revision;
   if (wallet_->restored) {
     URNA_ASSIGN_OR_RETURN(const uint32_t published, PublishedRevision(reading, key.BK));
-    revision = std::max(revision, published);
+    taken_ = std::max(taken_, published);
   }
-  absl::StatusOr<CheckedReceipt> receipt =
-      Unfit(Cat("this ballot key has no revision left above ", revision));
-  for (int attempt = 0; attempt < kRevisionAttempts; ++attempt) {
-    revision += attempt == 0 ? 1 : 1u << (attempt - 1);
-    if (revision > kLargestRevision) break;
-    std::vector<crypto::Token> tokens;
-    for (const auto& token : wallet_->tokens) tokens.push_back(*token);
-    if (!prepared_.has_value()) URNA_RETURN_IF_ERROR(Prepare(votes_).status());
-    const crypto::Ballot ballot =
-        std::move(*prepared_)
-            .Cast(ballot_context(), key, std::move(tokens), static_cast<uint16_t>(revision));
-    prepared_.reset();
-    wallet_->pending =
-        PendingBallot{static_cast<uint16_t>(revision),
-                      poll::EncodePayload(poll::BallotCast{style_, crypto::EncodeBallot(ballot)})};
-    URNA_RETURN_IF_ERROR(save_(*wallet_));
-    receipt = CastPending(casting);
-    if (base::RejectId(receipt.status()) != "ballot.revision-repeated") return receipt;
-
+  const uint32_t revision = std::max<uint32_t>(wallet_->last_revision, taken_) + 1;
+  if (revision > kLargestRevision) return Unfit("this ballot key has no revision left");
+  std::vector<crypto::Token> tokens;
+  for (const auto& token : wallet_->tokens) tokens.push_back(*token);
+  crypto::PreparedBallot prepared = *std::exchange(prepared_, std::nullopt);
+  const crypto::Ballot ballot = std::move(prepared).Cast(ballot_context(), key, std::move(tokens),
+                                                         static_cast<uint16_t>(revision));
+  wallet_->pending =
+      PendingBallot{static_cast<uint16_t>(revision),
+                    poll::EncodePayload(poll::BallotCast{style_, crypto::EncodeBallot(ballot)})};
+  URNA_RETURN_IF_ERROR(save_(*wallet_));
+  auto receipt = CastPending(casting);
+  if (base::RejectId(receipt.status()) == "ballot.revision-repeated") {
     URNA_ASSIGN_OR_RETURN(const uint32_t published, PublishedRevision(reading, key.BK));
-    revision = std::max(revision, published);
+    taken_ = std::max(revision, published) + step_ - 1;
+    step_ *= 2;
   }
   return receipt;
 }

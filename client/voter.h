@@ -93,7 +93,7 @@ class Voter {
 
   /// Encrypts a ballot: slot values for each contest of the style. Returns its fingerprint.
   /// Errors: Reject("ballot.votes-invalid").
-  absl::StatusOr<crypto::Hash32> Prepare(std::vector<ContestVotes> votes);
+  absl::StatusOr<crypto::Hash32> Prepare(const std::vector<ContestVotes>& votes);
 
   /// Opens what Prepare encrypted instead of casting it; it can be cast no more. Give the voter its
   /// fingerprint before it is decided which of the two happens. Errors: FailedPrecondition without
@@ -101,10 +101,13 @@ class Voter {
   absl::StatusOr<OpenedBallot> Challenge();
 
   /// Proves, signs and casts what Prepare encrypted. Give a connection other than the issuers'.
-  /// A wallet restored from its phrase, or from an old copy, finds the next revision with
-  /// `reading`'s help; for the copy the ballot is then encrypted anew.
-  /// Errors: FailedPrecondition without tokens, without a prepared ballot, or while an earlier
-  /// ballot is pending; those of CheckCastResponse; rejections of the server.
+  /// A wallet restored from its phrase asks `reading` for the last revision first. A copy of a
+  /// wallet may learn only from Reject("ballot.revision-repeated") that another one was used
+  /// meanwhile: then this ballot is gone, and the next one that is prepared and cast goes higher,
+  /// with `reading`'s help and in growing steps, as readers see the newest ballots late. It is not
+  /// encrypted anew in here, since the voter chose to cast the ballot whose fingerprint was shown.
+  /// Errors: FailedPrecondition without tokens, without a prepared ballot, while an earlier ballot
+  /// is pending, or without a revision left; those of CheckCastResponse; rejections of the server.
   absl::StatusOr<CheckedReceipt> Cast(urna::v1::Casting::StubInterface& casting,
                                       urna::v1::Reading::StubInterface& reading);
 
@@ -114,8 +117,6 @@ class Voter {
 
   const crypto::BallotContext& ballot_context() const { return context_->styles[style_]; }
   uint16_t style() const { return style_; }
-  /// Fingerprint of the ballot prepared last; Cast may have had to encrypt anew.
-  const crypto::Hash32& fingerprint() const { return fingerprint_; }
 
  private:
   Voter(std::shared_ptr<const poll::PollContext> context, uint16_t style, Wallet* wallet, Save save,
@@ -144,9 +145,9 @@ class Voter {
   Wallet* wallet_;
   Save save_;
   Retry retry_;
-  std::vector<ContestVotes> votes_;
   std::optional<crypto::PreparedBallot> prepared_;
-  crypto::Hash32 fingerprint_{};
+  uint32_t taken_ = 0;  ///< revisions that other copies of the wallet seem to have used
+  uint32_t step_ = 1;
 };
 
 }  // namespace urna::client

@@ -366,6 +366,17 @@ TEST_F(ResidentTest, SeesTheirOwnStateAndTheLedgers) {
               "another code or key");
 }
 
+TEST_F(ResidentTest, IsAskedForACodeOnATerminalButNeedNotGiveOne) {
+  MustVote(Cat("--resident jan --credential v0.key", Answers()));
+  Terminal terminal(folder_->path(), OnTerminal({"vote", "status", "--resident", "jan"}));
+  terminal.Await("(or nothing): ");
+  terminal.Type("12345");
+  terminal.Await("(or nothing): ");
+  terminal.Type("");
+  EXPECT_EQ(terminal.Wait(), 0) << terminal.shown();
+  EXPECT_THAT(terminal.shown(), HasSubstr("not asked whether it gave a token"));
+}
+
 TEST_F(ResidentTest, IsAlarmedWhenSomebodyElseUsedTheirCode) {
   MustVote(Cat("--wallet thief.wallet --credential v0.key", Answers()));
   // Before Jan has a wallet, only he knows that it was not he.
@@ -501,6 +512,29 @@ TEST_F(ResidentTest, ChallengesByFlag) {
   // What was there is not overwritten, and a ballot that could not be opened is not cast either.
   EXPECT_EQ(Vote(Cat("--challenge b.json", Answers())).status, 1);
   EXPECT_EQ(casting_.received.size(), 1u);
+}
+
+TEST_F(ResidentTest, ACopyThatIsBehindEncryptsAnewAndSaysSo) {
+  MustVote(Cat("--wallet jan.wallet --credential v0.key --token-only", Answers()));
+  std::filesystem::copy(Path("jan.wallet"), Path("copy.wallet"));
+  MustVote(Cat("--wallet copy.wallet", Answers()));
+  Terminal terminal(folder_->path(), OnTerminal({"vote", "--wallet", "jan.wallet", "--answer",
+                                                 "q1=nie", "--answer", "q2=blank"}));
+  terminal.Await("Fingerprint: ");
+  const std::string first(base::Trim(terminal.Await("\n")));
+  terminal.Await("> ");
+  terminal.Type("cast");
+  terminal.Await("not recorded.");
+  // The new ballot, too, may be challenged.
+  terminal.Await("Fingerprint: ");
+  EXPECT_NE(std::string(base::Trim(terminal.Await("\n"))), first);
+  terminal.Await("> ");
+  terminal.Type("challenge");
+  terminal.Await("Opened: ");
+  terminal.Await("> ");
+  terminal.Type("cast");
+  EXPECT_EQ(terminal.Wait(), 0) << terminal.shown();
+  EXPECT_EQ(election_.state().ballot_records(), 2u);
 }
 
 // --- Receipts ---

@@ -74,8 +74,15 @@ class VoterTest : public ::testing::Test {
 
   absl::StatusOr<CheckedReceipt> Vote(Voter& voter, std::vector<ContestVotes> votes) {
     URNA_RETURN_IF_ERROR(voter.ObtainTokens(*issuing_stub_, key()));
-    URNA_RETURN_IF_ERROR(voter.Prepare(std::move(votes)).status());
+    URNA_RETURN_IF_ERROR(voter.Prepare(votes).status());
     return voter.Cast(*casting_stub_, *reading_stub_);
+  }
+  /// As long as the server knows of a later revision.
+  absl::StatusOr<CheckedReceipt> VoteUntilRecorded(Voter& voter, std::vector<ContestVotes> votes) {
+    for (;;) {
+      auto receipt = Vote(voter, votes);
+      if (base::RejectId(receipt.status()) != "ballot.revision-repeated") return receipt;
+    }
   }
   void ExpectValidTokens(const Wallet& wallet) {
     const crypto::BallotKey key =
@@ -256,9 +263,30 @@ TEST_F(RestoreTest, VotesAboveRevisionsThatAreNotPublishedYet) {
   reading_.published = 1;
   Wallet wallet = Restored(phrase);
   Voter voter = MakeVoter(wallet);
-  const auto receipt = Vote(voter, No());
+  const auto receipt = VoteUntilRecorded(voter, No());
   ASSERT_TRUE(receipt.ok()) << receipt.status();
   EXPECT_GT(receipt->revision, 3);
+}
+
+TEST_F(RestoreTest, EncryptsNothingBehindTheVotersBack) {
+  const crypto::SecretText phrase = EncodePhrase(wallet_.omega);
+  Voter lost = MakeVoter(wallet_);
+  ASSERT_TRUE(Vote(lost, Yes()).ok());
+  Wallet wallet = Restored(phrase);
+  Voter voter = MakeVoter(wallet);
+  EXPECT_EQ(base::RejectId(Vote(voter, No()).status()), "ballot.revision-repeated");
+  // The ballot whose fingerprint was shown is gone; another needs another decision to cast.
+  EXPECT_EQ(voter.Cast(*casting_stub_, *reading_stub_).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(election_.state().ballot_records(), 1u);
+  EXPECT_FALSE(Reloaded().pending.has_value());
+}
+
+TEST_F(RestoreTest, ComesToAnEndWithAServerThatRefusesEveryRevision) {
+  casting_.reject = "ballot.revision-repeated";
+  Voter voter = MakeVoter(wallet_);
+  EXPECT_EQ(VoteUntilRecorded(voter, Yes()).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_LT(casting_.received.size(), 20u);
 }
 
 TEST_F(RestoreTest, NoticesThePhraseOfAnotherWallet) {
@@ -418,7 +446,7 @@ TEST_F(VoterTest, FindsTheNextRevisionForAnOldCopyOfTheWallet) {
 
   reading_.published = 3;  // two more are recorded, but not published yet
   Voter other_device = MakeVoter(old_copy);
-  const auto receipt = Vote(other_device, No());
+  const auto receipt = VoteUntilRecorded(other_device, No());
   ASSERT_TRUE(receipt.ok()) << receipt.status();
   EXPECT_GT(receipt->revision, 5);
   EXPECT_EQ(election_.state().distinct_ballots(), 1u);
