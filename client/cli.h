@@ -62,6 +62,8 @@ void AddOfficialCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddTrusteeCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddLedgerCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddRollCommands(CLI::App& app, GlobalOptions& global, Action* action);
+/// The commands of `roll` that concern letters; AddRollCommands calls it.
+void AddLetterCommands(CLI::App* roll, GlobalOptions& global, Action* action);
 void AddVoteCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddReceiptCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddBallotCommands(CLI::App& app, GlobalOptions& global, Action* action);

@@ -59,7 +59,7 @@ absl::Status RunCodes(const GlobalOptions& global, CodesFlags flags) {
   std::cout << result.codes << " codes made";
   if (result.resumed != 0) std::cout << ", " << result.resumed << " of them by an earlier run";
   std::cout << ".\n"
-            << "  " << out << "/codes.csv       SECRET: print the letters, then destroy it\n"
+            << "  " << out << "/codes.csv       SECRET: print the letters (`urna roll letters`)\n"
             << "  " << out
             << "/roll.csv        the roll; more can be added with `urna roll enrol`\n"
             << "  " << out << "/persons.sha256  hash of the list of residents; keep the list\n";
@@ -302,6 +302,7 @@ void AddRollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
       *action = [&global, flags] { return RunCodes(global, *flags); };
     });
   }
+  AddLetterCommands(roll, global, action);
   {
     auto flags = std::make_shared<KeyFlags>();
     CLI::App* command = roll->add_subcommand(

@@ -12,6 +12,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/status.h"
@@ -308,45 +309,70 @@ class Unfinished {
 };
 
 const std::vector<std::string>& CodesHeader() {
-  static const std::vector<std::string> kHeader = {"id", "name", "address", "style", "code"};
+  static const std::vector<std::string> kHeader = {"id",    "name", "address",
+                                                   "style", "void", "code"};
   return kHeader;
 }
 
-SecretText FormatCodes(const std::vector<Resident>& residents,
-                       const std::vector<SecretText>& codes) {
+SecretText FormatCodes(const std::vector<CodeLine>& lines) {
   std::string text = FormatCsvRow({CodesHeader().begin(), CodesHeader().end()});
-  for (size_t i = 0; i < residents.size(); ++i) {
-    const Resident& r = residents[i];
-    text += FormatCsvRow({r.id, r.name, r.address, r.style, codes[i].Expose()});
+  for (const CodeLine& line : lines) {
+    const Resident& r = line.resident;
+    text += FormatCsvRow({r.id, r.name, r.address, r.style, line.voided, line.code.Expose()});
   }
   return SecretText(std::move(text));
 }
 
-/// The codes of an earlier run, which must be those of the same residents.
-absl::StatusOr<std::vector<SecretText>> ReadCodes(const std::string& path,
-                                                  const std::vector<Resident>& residents) {
-  URNA_ASSIGN_OR_RETURN(std::string text, base::ReadFile(path));
-  const SecretText content(std::move(text));
-  URNA_ASSIGN_OR_RETURN(std::vector<CsvRow> rows,
-                        ParseTable(path, content.Expose(), ',', CodesHeader()));
-  bool same = rows.size() == residents.size();
-  for (size_t i = 0; same && i < rows.size(); ++i) {
-    const Resident& r = residents[i];
-    same = rows[i][0].text == r.id && rows[i][1].text == r.name && rows[i][2].text == r.address &&
-           rows[i][3].text == r.style;
+absl::StatusOr<std::vector<CodeLine>> ParseCodes(const std::string& path, std::string_view text) {
+  URNA_ASSIGN_OR_RETURN(std::vector<CsvRow> rows, ParseTable(path, text, ',', CodesHeader()));
+  std::vector<CodeLine> lines;
+  lines.reserve(rows.size());
+  absl::flat_hash_map<std::string, size_t> good;
+  for (CsvRow& row : rows) {
+    CodeLine line{{std::move(row[0].text), std::move(row[1].text), std::move(row[2].text),
+                   std::move(row[3].text)},
+                  std::move(row[4].text),
+                  SecretText(std::move(row[5].text))};
+    const absl::Status code = crypto::ParseCode(line.code.Expose()).status();
+    if (!code.ok()) return At(path, row[5].line, 6, "code", std::string(code.message()));
+    if (line.voided.empty()) {
+      const auto [first, fresh] = good.emplace(line.resident.id, row[0].line);
+      if (!fresh) {
+        return At(path, row[0].line, 1, "id",
+                  Cat("\"", line.resident.id, "\" already has a code on line ", first->second));
+      }
+    }
+    lines.push_back(std::move(line));
   }
-  if (!same) {
+  return lines;
+}
+
+/// The codes of an earlier run, which must be those of the same residents.
+absl::StatusOr<std::vector<CodeLine>> ReadCodesOf(const std::string& path,
+                                                  const std::vector<Resident>& residents) {
+  URNA_ASSIGN_OR_RETURN(std::vector<CodeLine> lines, ReadCodes(path));
+  if (!std::ranges::equal(lines, residents, {}, &CodeLine::resident)) {
     return base::Failure(absl::StatusCode::kFailedPrecondition,
                          Cat(path,
                              ": was begun for another list of residents; finish that one, "
                              "or remove its folder"));
   }
-  std::vector<SecretText> codes;
-  for (CsvRow& row : rows) codes.emplace_back(std::move(row[4].text));
-  return codes;
+  return lines;
+}
+
+absl::StatusOr<Point> CredentialOf(const SecretText& code, std::string_view label) {
+  URNA_ASSIGN_OR_RETURN(const SecretText symbols, crypto::ParseCode(code.Expose()));
+  URNA_ASSIGN_OR_RETURN(const crypto::CredentialKey key, crypto::DeriveCredential(symbols, label));
+  return key.V;
 }
 
 }  // namespace
+
+absl::StatusOr<std::vector<CodeLine>> ReadCodes(const std::string& path) {
+  URNA_ASSIGN_OR_RETURN(std::string text, base::ReadFile(path));
+  const SecretText content(std::move(text));
+  return ParseCodes(path, content.Expose());
+}
 
 absl::StatusOr<CodesResult> MakeCodes(const CodesOptions& options) {
   URNA_RETURN_IF_ERROR(CheckRollLabel(options.label));
@@ -364,12 +390,12 @@ absl::StatusOr<CodesResult> MakeCodes(const CodesOptions& options) {
   Unfinished unfinished(options.out, Cat(kUnfinishedFormat, options.label, ",", persons, "\n"));
   URNA_RETURN_IF_ERROR(base::MakeFolders(unfinished.folder(), 0700));
 
-  std::vector<SecretText> codes;
+  std::vector<CodeLine> codes;
   if (std::filesystem::exists(unfinished.codes_path())) {
-    URNA_ASSIGN_OR_RETURN(codes, ReadCodes(unfinished.codes_path(), residents));
+    URNA_ASSIGN_OR_RETURN(codes, ReadCodesOf(unfinished.codes_path(), residents));
   } else {
-    for (size_t i = 0; i < residents.size(); ++i) codes.push_back(crypto::NewCode());
-    const SecretText text = FormatCodes(residents, codes);
+    for (const Resident& resident : residents) codes.push_back({resident, "", crypto::NewCode()});
+    const SecretText text = FormatCodes(codes);
     URNA_RETURN_IF_ERROR(base::CreateFileAtomic(unfinished.codes_path(), text.Expose(), 0600));
   }
 
@@ -389,17 +415,13 @@ absl::StatusOr<CodesResult> MakeCodes(const CodesOptions& options) {
   OnThreads(options.threads)(todo.size(), [&](size_t t) {
     if (stopped) return;
     const size_t i = todo[t];
-    const auto derive = [&]() -> absl::StatusOr<crypto::CredentialKey> {
-      URNA_ASSIGN_OR_RETURN(const SecretText symbols, crypto::ParseCode(codes[i].Expose()));
-      return crypto::DeriveCredential(symbols, options.label);
-    };
-    const auto key = derive();
+    const auto credential = CredentialOf(codes[i].code, options.label);
     const std::lock_guard lock(mutex);
     if (stopped) return;
-    failure = key.status();
-    if (key.ok()) {
-      derived[i] = key->V;
-      failure = unfinished.Note(i, key->V);
+    failure = credential.status();
+    if (credential.ok()) {
+      derived[i] = *credential;
+      failure = unfinished.Note(i, *credential);
       ++done;
     }
     if (failure.ok() && options.progress && !options.progress(done, residents.size())) {
@@ -427,6 +449,53 @@ absl::StatusOr<CodesResult> MakeCodes(const CodesOptions& options) {
   }
   std::filesystem::remove_all(unfinished.folder(), error);
   return result;
+}
+
+absl::StatusOr<ReplacedCode> ReplaceCode(const std::string& office, std::string_view id,
+                                         const std::string& label, uint64_t now, bool update_roll) {
+  const std::string codes_path = office + "/codes.csv", roll_path = office + "/roll.csv";
+  URNA_ASSIGN_OR_RETURN(const std::string roll_text, base::ReadFile(roll_path));
+  URNA_ASSIGN_OR_RETURN(const std::string roll_label, RollFile::ParseLabel(roll_path, roll_text));
+  if (!label.empty() && label != roll_label) {
+    return At(roll_path, 1,
+              Cat("the codes were made for the label \"", roll_label, "\", not \"", label, "\""));
+  }
+  URNA_ASSIGN_OR_RETURN(std::vector<CodeLine> lines, ReadCodes(codes_path));
+  const auto old = std::ranges::find_if(
+      lines, [&](const CodeLine& line) { return line.resident.id == id && line.voided.empty(); });
+  if (old == lines.end()) {
+    return base::Failure(
+        absl::StatusCode::kNotFound,
+        Cat(codes_path, ": nobody with the id \"", id,
+            "\" has a code there; who enrolled a device of their own makes a new key with "
+            "`urna roll key`"));
+  }
+  CodeLine fresh{old->resident, "", crypto::NewCode()};
+  ReplacedCode replaced;
+  URNA_ASSIGN_OR_RETURN(replaced.old_credential, CredentialOf(old->code, roll_label));
+  URNA_ASSIGN_OR_RETURN(replaced.new_credential, CredentialOf(fresh.code, roll_label));
+  old->voided = base::FormatUtc(now);
+  lines.push_back(std::move(fresh));
+
+  RollFile roll;
+  std::string new_roll;
+  if (update_roll) {
+    URNA_ASSIGN_OR_RETURN(roll, RollFile::Parse(roll_path, roll_text));
+    const auto entry =
+        std::ranges::find(roll.entries, replaced.old_credential, &RollFile::Entry::credential);
+    if (entry == roll.entries.end()) {
+      return base::Failure(absl::StatusCode::kNotFound,
+                           Cat(roll_path, ": does not hold the credential ",
+                               base::Hex(replaced.old_credential.bytes()), " of the old code"));
+    }
+    entry->credential = replaced.new_credential;
+    URNA_ASSIGN_OR_RETURN(new_roll, roll.Format());
+  }
+  // The codes first: a credential on the roll whose code nobody has would shut the resident out.
+  const SecretText text = FormatCodes(lines);
+  URNA_RETURN_IF_ERROR(base::WriteFileAtomic(codes_path, text.Expose(), 0600));
+  if (update_roll) URNA_RETURN_IF_ERROR(base::WriteFileAtomic(roll_path, new_roll));
+  return replaced;
 }
 
 // --- Enrolment -----------------------------------------------------------------------------------
@@ -466,16 +535,23 @@ absl::StatusOr<Enrolment> Enrolment::Parse(std::string_view text, std::string_vi
 
 // --- Roll files ----------------------------------------------------------------------------------
 
-absl::StatusOr<RollFile> RollFile::Parse(std::string_view file, std::string_view text) {
-  RollFile roll;
+absl::StatusOr<std::string> RollFile::ParseLabel(std::string_view file, std::string_view text) {
   std::string_view rest = WithoutMark(text);
   const std::string_view header = TakeLine(rest);
   if (!header.starts_with(kRollFormat)) {
     return At(file, 1, Cat("is not \"", kRollFormat, "LABEL\": this is no roll file"));
   }
-  roll.label = header.substr(kRollFormat.size());
-  const absl::Status label = CheckRollLabel(roll.label);
-  if (!label.ok()) return base::Annotate(label, Cat(file, ": line 1"));
+  const std::string_view label = header.substr(kRollFormat.size());
+  const absl::Status right = CheckRollLabel(label);
+  if (!right.ok()) return base::Annotate(right, Cat(file, ": line 1"));
+  return std::string(label);
+}
+
+absl::StatusOr<RollFile> RollFile::Parse(std::string_view file, std::string_view text) {
+  RollFile roll;
+  URNA_ASSIGN_OR_RETURN(roll.label, ParseLabel(file, text));
+  std::string_view rest = WithoutMark(text);
+  TakeLine(rest);
   for (size_t line = 2; !rest.empty(); ++line) {
     const std::string_view content = TakeLine(rest);
     const size_t comma = content.find(',');

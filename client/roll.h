@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "crypto/credential.h"
 #include "crypto/group.h"
+#include "crypto/secret.h"
 #include "poll/definition.h"
 #include "poll/payload.h"
 
@@ -48,6 +49,8 @@ struct ResidentColumns {
 };
 struct Resident {
   std::string id, name, address, style;
+
+  bool operator==(const Resident&) const = default;
 };
 /// Ids are not empty and not repeated, styles not empty.
 absl::StatusOr<std::vector<Resident>> ParseResidents(std::string_view file, std::string_view text,
@@ -72,6 +75,28 @@ struct CodesResult {
 /// AlreadyExists if out/codes.csv is there; FailedPrecondition if out/unfinished belongs to other
 /// residents or another label; Cancelled if `progress` said so; those of ParseResidents.
 absl::StatusOr<CodesResult> MakeCodes(const CodesOptions& options);
+
+/// One line of codes.csv: columns id, name, address, style, void, code.
+struct CodeLine {
+  Resident resident;
+  std::string voided;  ///< when the code was replaced, "" while it is good
+  crypto::SecretText code;
+};
+/// In the file's order; a resident has at most one code that is not void. Errors also begin with
+/// the place, and never show a code.
+absl::StatusOr<std::vector<CodeLine>> ReadCodes(const std::string& path);
+
+struct ReplacedCode {
+  crypto::Point old_credential, new_credential;
+};
+/// Draws a new code for the resident `id` of the folder that MakeCodes wrote: marks the old line of
+/// codes.csv as void since `now` (Unix seconds) and appends a new one, in one atomic step. With
+/// `update_roll` the new credential also takes the old one's place in roll.csv, for a roll that is
+/// not sealed yet. `label` "": that of roll.csv. Errors: InvalidArgument (another label, those of
+/// ReadCodes), NotFound (nobody with a good code has that id; the old credential is not in
+/// roll.csv).
+absl::StatusOr<ReplacedCode> ReplaceCode(const std::string& office, std::string_view id,
+                                         const std::string& label, uint64_t now, bool update_roll);
 
 /// 1 to 64 characters a-z, 0-9, '-' and '.', as a definition demands. Errors: InvalidArgument.
 absl::Status CheckRollLabel(std::string_view label);
@@ -104,6 +129,8 @@ struct RollFile {
 
   /// Strictly ascending; a credential twice is named with both lines.
   static absl::StatusOr<RollFile> Parse(std::string_view file, std::string_view text);
+  /// The label alone, from the first line.
+  static absl::StatusOr<std::string> ParseLabel(std::string_view file, std::string_view text);
   /// Sorts the entries. Errors: InvalidArgument for a credential that is there twice.
   absl::StatusOr<std::string> Format();
 };

@@ -41,7 +41,7 @@ const std::map<std::string, Room>& Rooms() {
         {"absl", "nlohmann", "CLI"}}},
       {"client",
        {{"base", "cli", "crypto", "ledger", "poll", "poll/counting", "proto", "client"},
-        {"absl", "nlohmann", "CLI", "grpcpp", "sodium.h"}}},
+        {"absl", "nlohmann", "CLI", "grpcpp", "sodium.h", "cairo-pdf.h", "pango", "qrencode.h"}}},
       {"server",
        {{"base", "cli", "crypto", "ledger", "ledger/store", "poll", "poll/counting", "proto",
          "server"},
