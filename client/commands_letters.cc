@@ -25,11 +25,12 @@ namespace {
 using base::Cat;
 using Json = nlohmann::json;
 
-std::function<void(size_t, size_t)> Counter(const char* what) {
+std::function<bool(size_t, size_t)> Counter(const char* what) {
   if (isatty(STDERR_FILENO) == 0) return {};
   return [what](size_t done, size_t total) {
     std::cerr << "\r" << what << ": " << done << " of " << total << (done == total ? "\n" : "")
               << std::flush;
+    return true;
   };
 }
 

@@ -17,6 +17,7 @@
 #include "client/official.h"
 #include "client/poll_view.h"
 #include "client/roll.h"
+#include "client/roll_diff.h"
 #include "client/wallet.h"
 #include "poll/payload.h"
 
@@ -209,6 +210,159 @@ absl::Status RunCheck(const GlobalOptions& global, const CheckFlags& flags) {
   return absl::OkStatus();
 }
 
+// --- roll diff ---
+
+struct DiffFlags {
+  std::string old_file, new_file;
+  ResidentColumns columns;
+  std::string separator = ",";
+  bool list = false;
+};
+
+Json ToJson(const StyleCounts& counts) {
+  return {{"before", counts.before},     {"after", counts.after},
+          {"added", counts.added},       {"gone", counts.gone},
+          {"moved_in", counts.moved_in}, {"moved_out", counts.moved_out}};
+}
+
+void PrintDiff(const GlobalOptions& global, const DiffFlags& flags, const ListDiff& diff,
+               bool rolls) {
+  const auto key = [&](const ListChange& change) {
+    return rolls ? base::Hex(change.key) : std::string(change.key);
+  };
+  if (global.json) {
+    Json styles = Json::object(), changes = Json::array();
+    for (const auto& [id, counts] : diff.styles) styles[id] = ToJson(counts);
+    for (const ListChange& change : diff.changes) {
+      if (!flags.list) break;
+      Json item = {{rolls ? "credential" : "id", key(change)}};
+      const auto side = [&](const ListEntry& entry) -> Json {
+        if (rolls) return {{"style", entry.style}};
+        return {{"style", entry.style}, {"name", entry.name}, {"address", entry.address}};
+      };
+      if (!change.added) item["before"] = side(change.before);
+      if (!change.gone) item["after"] = side(change.after);
+      changes.push_back(std::move(item));
+    }
+    Json out = {{"kind", rolls ? "roll" : "residents"},
+                {"together", ToJson(diff.together)},
+                {"styles", styles}};
+    if (!rolls) {
+      out["names_changed"] = diff.names;
+      out["addresses_changed"] = diff.addresses;
+    }
+    if (flags.list) out["changes"] = changes;
+    PrintJson(out);
+    return;
+  }
+  size_t width = std::string_view("together").size();
+  for (const auto& [id, counts] : diff.styles) width = std::max(width, OneLine(id).size());
+  const auto row = [&](std::string_view name, const std::vector<std::string>& cells) {
+    std::cout << "  " << Padded(name, width);
+    for (const std::string& cell : cells) {
+      std::cout << std::string(cell.size() < 11 ? 11 - cell.size() : 1, ' ') << cell;
+    }
+    std::cout << "\n";
+  };
+  const auto numbers = [](const StyleCounts& c) {
+    return std::vector<std::string>{std::to_string(c.before),   std::to_string(c.after),
+                                    std::to_string(c.added),    std::to_string(c.gone),
+                                    std::to_string(c.moved_in), std::to_string(c.moved_out)};
+  };
+  row("style", {"before", "after", "new", "gone", "moved in", "moved out"});
+  for (const auto& [id, counts] : diff.styles) row(OneLine(id), numbers(counts));
+  row("together", numbers(diff.together));
+  if (!rolls) {
+    std::cout << "Changed names: " << diff.names << "; changed addresses: " << diff.addresses
+              << "\n";
+  }
+  if (!flags.list) return;
+  for (const ListChange& change : diff.changes) {
+    const auto& [before, after] = std::pair(change.before, change.after);
+    std::cout << (change.added ? "+ " : change.gone ? "- " : "* ") << OneLine(key(change));
+    const auto show = [&](const char* what, bool changed, std::string_view from,
+                          std::string_view to) {
+      if (changed) {
+        std::cout << "; " << what << " " << OneLine(from) << " -> " << OneLine(to);
+      }
+    };
+    if (change.added || change.gone) {
+      const ListEntry& entry = change.added ? after : before;
+      std::cout << "; " << OneLine(entry.style);
+      if (!rolls) std::cout << "; " << OneLine(entry.name) << "; " << OneLine(entry.address);
+    }
+    show("style", change.style, before.style, after.style);
+    show("name", change.name, before.name, after.name);
+    show("address", change.address, before.address, after.address);
+    std::cout << "\n";
+  }
+}
+
+absl::Status RunDiff(const GlobalOptions& global, DiffFlags flags) {
+  flags.columns.separator = flags.separator[0];
+  URNA_ASSIGN_OR_RETURN(const std::string old_text, base::ReadFile(flags.old_file));
+  URNA_ASSIGN_OR_RETURN(const std::string new_text, base::ReadFile(flags.new_file));
+  const bool rolls = IsRollFile(old_text);
+  if (rolls != IsRollFile(new_text)) {
+    return Usage(Cat(rolls ? flags.old_file : flags.new_file, ": is a roll, ",
+                     rolls ? flags.new_file : flags.old_file,
+                     " is none; give two rolls or two lists of residents"));
+  }
+  if (rolls) {
+    URNA_ASSIGN_OR_RETURN(const RollFile before, RollFile::Parse(flags.old_file, old_text));
+    URNA_ASSIGN_OR_RETURN(const RollFile after, RollFile::Parse(flags.new_file, new_text));
+    if (before.label != after.label) {
+      std::cerr << "urna: the labels are \"" << before.label << "\" and \"" << after.label
+                << "\": the same code gives another credential for each\n";
+    }
+    PrintDiff(global, flags, DiffLists(EntriesOf(before), EntriesOf(after)), rolls);
+    return absl::OkStatus();
+  }
+  URNA_ASSIGN_OR_RETURN(const std::vector<Resident> before,
+                        ParseResidents(flags.old_file, old_text, flags.columns));
+  URNA_ASSIGN_OR_RETURN(const std::vector<Resident> after,
+                        ParseResidents(flags.new_file, new_text, flags.columns));
+  PrintDiff(global, flags, DiffLists(EntriesOf(before), EntriesOf(after)), rolls);
+  return absl::OkStatus();
+}
+
+// --- roll persons-check ---
+
+struct PersonsFlags {
+  std::string residents, ledger;
+  Hash32 poll{};
+};
+
+absl::Status RunPersonsCheck(const GlobalOptions& global, const PersonsFlags& flags) {
+  URNA_ASSIGN_OR_RETURN(const std::string list, base::ReadFile(flags.residents));
+  const std::string hash = base::Hex(crypto::HashSha256(list));
+  URNA_ASSIGN_OR_RETURN(const SealedPersons sealed, ReadSealedPersons(flags.ledger, flags.poll));
+  const std::string sealed_hash = base::Hex(sealed.persons_sha256);
+  const bool same = hash == sealed_hash;
+  if (global.json) {
+    PrintJson(Json{{"same", same},
+                   {"sha256", hash},
+                   {"sealed_sha256", sealed_hash},
+                   {"record", sealed.record},
+                   {"credentials", sealed.credentials}});
+  } else {
+    std::cout << "sealed by the officials, record " << sealed.record << ": " << sealed_hash
+              << "\nSHA-256 of " << OneLine(flags.residents) << ": " << hash
+              << "\ncredentials on the roll: " << sealed.credentials << "\n";
+  }
+  if (!same) {
+    return base::Failure(
+        absl::StatusCode::kFailedPrecondition,
+        Cat(flags.residents,
+            ": is not the list that was sealed; one byte makes it another, so take the very file "
+            "that `urna roll codes` read, not one that was opened and saved again"));
+  }
+  if (!global.json) {
+    std::cout << OneLine(flags.residents) << " is the list that the officials sealed.\n";
+  }
+  return absl::OkStatus();
+}
+
 // --- roll import ---
 
 struct ImportFlags {
@@ -273,6 +427,25 @@ absl::Status RunImport(const GlobalOptions& global, const ImportFlags& flags) {
 
 }  // namespace
 
+namespace {
+
+/// How the columns of a list of residents are called.
+void AddColumns(CLI::App* command, ResidentColumns* columns, std::string* separator) {
+  command->add_option("--id-column", columns->id, "Column with a unique number")
+      ->capture_default_str();
+  command->add_option("--name-column", columns->name, "Column with the name")
+      ->capture_default_str();
+  command->add_option("--address-column", columns->address, "Column with the address")
+      ->capture_default_str();
+  command->add_option("--style-column", columns->style, "Column with the ballot style's id")
+      ->capture_default_str();
+  command->add_option("--separator", *separator, "Between columns: ',' or ';'")
+      ->check(CLI::IsMember({",", ";"}))
+      ->capture_default_str();
+}
+
+}  // namespace
+
 void AddRollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
   CLI::App* roll = app.add_subcommand("roll", "Who may vote: codes, residents' keys, the roll");
   roll->require_subcommand(1);
@@ -289,15 +462,14 @@ void AddRollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
     command->add_option("--label", o.label, "The definition's roll_label")->required();
     command->add_option("--out", o.out, "Folder for codes.csv, roll.csv and persons.sha256")
         ->required();
-    command->add_option("--id-column", o.columns.id, "Column with a unique number")
-        ->capture_default_str();
-    command->add_option("--name-column", o.columns.name)->capture_default_str();
-    command->add_option("--address-column", o.columns.address)->capture_default_str();
-    command->add_option("--style-column", o.columns.style, "Column with the ballot style's id")
-        ->capture_default_str();
-    command->add_option("--separator", flags->separator, "Between columns: ',' or ';'")
-        ->check(CLI::IsMember({",", ";"}))
-        ->capture_default_str();
+    AddColumns(command, &o.columns, &flags->separator);
+    AddExample(
+        command, "urna roll codes --residents residents.csv --label krakow-2026 --out office",
+        "codes.csv is secret: the residents with their codes, for `urna roll letters`. "
+        "roll.csv has no names: officials seal it with `urna roll import`. persons.sha256 is "
+        "the hash of the list of residents; sealed with the roll it proves later, with "
+        "`urna roll persons-check`, which list it was: keep that very file. A resident who "
+        "will enrol a device of their own should not be on this list.");
     command->callback([&global, action, flags] {
       *action = [&global, flags] { return RunCodes(global, *flags); };
     });
@@ -311,6 +483,7 @@ void AddRollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
         ->required();
     command->add_option("--out", flags->out, "New key file")->required();
     global.AddPassphrase(command);
+    AddExample(command, "urna roll key --label krakow-2026 --out my.key");
     command->callback([&global, action, flags] {
       *action = [&global, flags] { return RunKey(global, *flags); };
     });
@@ -326,6 +499,10 @@ void AddRollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
         ->add_option("--enrolment", flags->enrolment,
                      "The resident's line, a file with it, or a CSV with columns enrolment,style")
         ->required();
+    AddExample(
+        command,
+        "urna roll enrol --roll office/roll.csv --style miasto --enrolment urna-enrol/1:5b…e0",
+        "Those enrolled get no letter: codes.csv does not hold them.");
     command->callback([&global, action, flags] {
       *action = [&global, flags] { return RunEnrol(global, *flags); };
     });
@@ -336,8 +513,45 @@ void AddRollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
     command->add_option("file", flags->file, "Roll file")->required();
     command->add_option("--definition", flags->definition, "The poll's definition, JSON")
         ->required();
+    AddExample(command, "urna roll check office/roll.csv --definition poll.txt");
     command->callback([&global, action, flags] {
       *action = [&global, flags] { return RunCheck(global, *flags); };
+    });
+  }
+  {
+    auto flags = std::make_shared<DiffFlags>();
+    CLI::App* command = roll->add_subcommand(
+        "diff", "What changed between two lists of residents (by id), or between two rolls.");
+    command->add_option("old", flags->old_file, "CSV list of residents, or roll file")->required();
+    command->add_option("new", flags->new_file, "A later one")->required();
+    command->add_flag("--list", flags->list, "Name each change, too");
+    AddColumns(command, &flags->columns, &flags->separator);
+    AddExample(command, "urna roll diff residents-2025.csv residents-2026.csv --list",
+               "Prints for each ballot style how many were there before and are there after, are "
+               "new or gone, or came from and went to another style. Spaces around ids and styles "
+               "do not count; names and addresses are compared as they are.");
+    command->callback([&global, action, flags] {
+      *action = [&global, flags] { return RunDiff(global, *flags); };
+    });
+  }
+  {
+    auto flags = std::make_shared<PersonsFlags>();
+    CLI::App* command = roll->add_subcommand(
+        "persons-check",
+        "For an audit, by a court for instance: whether a list of residents is the one whose hash "
+        "the officials sealed with the roll.");
+    command->add_option("--residents", flags->residents, "The list, the very file")->required();
+    command->add_option("--ledger", flags->ledger, "Folder that `urna ledger export` wrote")
+        ->required();
+    AddPoll(command, &flags->poll);
+    AddExample(command,
+               "urna roll persons-check --residents residents.csv --ledger ledger --poll 3f…9a",
+               "The list itself is never published; the ledger holds only its SHA-256 "
+               "(persons_sha256), which `urna roll codes` writes to persons.sha256 and `urna roll "
+               "import` seals. Checks the ledger up to the sealed roll; check the rest with "
+               "urna-verify. Exit status 1 if it is another list.");
+    command->callback([&global, action, flags] {
+      *action = [&global, flags] { return RunPersonsCheck(global, *flags); };
     });
   }
   {
@@ -355,6 +569,11 @@ void AddRollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
         ->required();
     global.AddServer(command);
     global.AddPassphrase(command);
+    AddExample(command,
+               "urna roll import office/roll.csv --poll 3f…9a --key ada.key --persons-sha256 "
+               "office/persons.sha256 --server vote.example:7443",
+               "The hash of the list of persons is sealed with the roll, so that a court can later "
+               "tell with `urna roll persons-check` whether a list is the one that was used.");
     command->callback([&global, action, flags] {
       *action = [&global, flags] { return RunImport(global, *flags); };
     });

@@ -44,6 +44,7 @@ constexpr char kMono[] = "DejaVu Sans Mono";
 struct Unreference {
   void operator()(cairo_surface_t* surface) const { cairo_surface_destroy(surface); }
   void operator()(cairo_t* cairo) const { cairo_destroy(cairo); }
+  void operator()(cairo_pattern_t* pattern) const { cairo_pattern_destroy(pattern); }
   void operator()(PangoLayout* layout) const { g_object_unref(layout); }
   void operator()(PangoContext* context) const { g_object_unref(context); }
   void operator()(PangoFontMap* map) const { g_object_unref(map); }
@@ -183,9 +184,9 @@ std::string SectionMarkup(const LetterSection& section) {
   std::string markup;
   for (const LetterSection::Paragraph& paragraph : section.paragraphs) {
     if (!markup.empty()) markup += "\n<span size=\"35%\"> </span>\n";
-    if (!paragraph.heading.empty()) markup += Cat("<b>", Escaped(paragraph.heading), "</b>\n");
+    markup += Cat("<b>", Escaped(paragraph.heading), "</b>");
     for (size_t i = 0; i < paragraph.lines.size(); ++i) {
-      if (i != 0) markup += '\n';
+      markup += '\n';
       if (paragraph.numbered) markup += Cat("<b>", i + 1, ".</b> ");
       markup += Escaped(paragraph.lines[i]);
     }
@@ -230,7 +231,7 @@ class Template {
     cairo_rotate(cairo_, -0.5);
     const double scale = std::min(1.0, 185 / std::hypot(width, height / 2));
     cairo_scale(cairo_, scale, scale);
-    Ink(0.91);
+    Ink(0.92);
     Show(cairo_, layout.get(), -width / 2, -height / 2);
     cairo_restore(cairo_);
   }
@@ -313,8 +314,8 @@ class Template {
     const auto words = Distinct(
         design_, [](const auto& s) -> auto& { return s.heading_of_code; });
     const double room = kWidth - kQrSize - 18;
-    const auto heading =
-        type_.Set(Escaped(Joined(words, "  ·  ")), {.points = 10.5, .bold = true}, room);
+    const auto heading = type_.Set(Escaped(Joined(words, words.size() > 2 ? "\n" : "  ·  ")),
+                                   {.points = words.size() > 2 ? 9.0 : 10.5, .bold = true}, room);
     URNA_RETURN_IF_ERROR(CheckGlyphs(heading.get(), "the heading of the code"));
     Show(cairo_, heading.get(), kLeft + 6, kBoxTop + 5);
     return absl::OkStatus();
@@ -389,18 +390,26 @@ class Template {
 absl::Status ShowQr(cairo_t* cairo, const std::string& content, double x, double y, double size) {
   const Owned<QRcode> code(QRcode_encodeString8bit(content.c_str(), 0, QRecLevel::QR_ECLEVEL_M));
   if (code == nullptr) return Wrong("the QR code has no room");
-  const double module = size * kPoints / code->width;
-  for (int row = 0; row < code->width; ++row) {
-    const unsigned char* modules = code->data + row * code->width;
-    for (int column = 0; column < code->width; ++column) {
-      const int begin = column;
-      while (column < code->width && (modules[column] & 1) != 0) ++column;
-      if (column == begin) continue;
-      cairo_rectangle(cairo, x * kPoints + begin * module, y * kPoints + row * module,
-                      (column - begin) * module, module);
+  const int width = code->width;
+  const Owned<cairo_surface_t> image(cairo_image_surface_create(CAIRO_FORMAT_A8, width, width));
+  cairo_surface_flush(image.get());
+  unsigned char* pixels = cairo_image_surface_get_data(image.get());
+  if (pixels == nullptr) return Wrong("no memory for the QR code");
+  const int stride = cairo_image_surface_get_stride(image.get());
+  for (int row = 0; row < width; ++row) {
+    for (int column = 0; column < width; ++column) {
+      pixels[row * stride + column] = (code->data[row * width + column] & 1) != 0 ? 0xff : 0;
     }
   }
-  cairo_fill(cairo);
+  cairo_surface_mark_dirty(image.get());
+  const double module = size * kPoints / width;
+  const Owned<cairo_pattern_t> pattern(cairo_pattern_create_for_surface(image.get()));
+  cairo_pattern_set_filter(pattern.get(), CAIRO_FILTER_NEAREST);
+  cairo_save(cairo);
+  cairo_translate(cairo, x * kPoints, y * kPoints);
+  cairo_scale(cairo, module, module);
+  cairo_mask(cairo, pattern.get());
+  cairo_restore(cairo);
   return absl::OkStatus();
 }
 
@@ -470,7 +479,7 @@ absl::StatusOr<SecretText> PrintLetters(const LetterDesign& design,
   URNA_ASSIGN_OR_RETURN(const Owned<cairo_surface_t> common, Template::Record(design, type));
   std::string pdf;
   // Growing would leave copies of the codes behind in memory.
-  pdf.reserve((size_t{1} << 20) + letters.size() * 16384);
+  pdf.reserve((size_t{1} << 20) + letters.size() * 4096);
   const Owned<cairo_surface_t> surface(cairo_pdf_surface_create_for_stream(
       Collect, &pdf, kPageWidth * kPoints, kPageHeight * kPoints));
   // Without a time of its making the same letters are the same bytes.
@@ -516,6 +525,17 @@ std::string Filled(std::string_view text, const Values& values) {
   return out;
 }
 
+/// Telephone numbers are not broken between lines.
+std::string WithWholeNumbers(std::string_view text) {
+  const auto digit = [&](size_t i) { return i < text.size() && text[i] >= '0' && text[i] <= '9'; };
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool inside = text[i] == ' ' && i > 0 && digit(i - 1) && digit(i + 1);
+    out += inside ? std::string_view("\u00a0") : text.substr(i, 1);
+  }
+  return out;
+}
+
 LetterSection MakeSection(const LetterText& text, const poll::Definition* definition,
                           const LetterWords& words, const absl::TimeZone& zone) {
   const auto time = [&](uint64_t seconds) {
@@ -524,6 +544,7 @@ LetterSection MakeSection(const LetterText& text, const poll::Definition* defini
   };
   std::string contact = words.contact.empty() ? words.sender : words.contact;
   std::ranges::replace(contact, '\n', ' ');
+  contact = WithWholeNumbers(contact);
   Values values = {{"where", words.where}, {"contact", contact}};
   if (definition != nullptr) {
     values.emplace_back("issuing", time(definition->issuing_from));

@@ -33,7 +33,7 @@ struct LetterSection {
   std::string heading_of_code;
   std::string rehearsal;  ///< "" unless it is one
   struct Paragraph {
-    std::string heading;  ///< may be ""
+    std::string heading;
     std::vector<std::string> lines;
     bool numbered = false;
   };

@@ -287,9 +287,11 @@ absl::StatusOr<LettersResult> MakeLetters(const LettersOptions& options) {
       return base::WriteFileAtomic(manifest_path, manifest.Format());
     };
     failure = store();
-    stopped = !failure.ok();
     done += last - first;
-    if (!stopped && options.progress) options.progress(done, people.size());
+    if (failure.ok() && options.progress && !options.progress(done, people.size())) {
+      failure = absl::CancelledError("interrupted; the same command goes on where it stopped");
+    }
+    stopped = !failure.ok();
   });
   URNA_RETURN_IF_ERROR(failure);
   return result;
@@ -297,7 +299,7 @@ absl::StatusOr<LettersResult> MakeLetters(const LettersOptions& options) {
 
 absl::StatusOr<UnsealResult> UnsealLetters(const std::vector<std::string>& files,
                                            const PrintKey& key, const std::string& out,
-                                           const std::function<void(size_t, size_t)>& progress) {
+                                           const std::function<bool(size_t, size_t)>& progress) {
   URNA_RETURN_IF_ERROR(base::MakeFolders(out, 0700));
   std::mutex mutex;
   const OnInterrupt finish([&mutex] { mutex.lock(); });
@@ -348,7 +350,9 @@ absl::StatusOr<UnsealResult> UnsealLetters(const std::vector<std::string>& files
     URNA_RETURN_IF_ERROR(written);
     given.insert(sealed_name);
     result.written.push_back(target);
-    if (progress) progress(result.written.size(), files.size());
+    if (progress && !progress(result.written.size(), files.size())) {
+      return absl::CancelledError("interrupted; the same command goes on where it stopped");
+    }
   }
   for (const auto& [folder, manifest] : manifests) {
     for (size_t b = 0; b < manifest.batches; ++b) {

@@ -48,8 +48,8 @@ struct LettersOptions {
   size_t batch = 500;             ///< letters in a file
   std::optional<PrintPublicKey> seal_to;
   unsigned threads = 0;  ///< 0: all cores
-  /// Called after each batch, from one thread at a time.
-  std::function<void(size_t done, size_t total)> progress;
+  /// Called after each batch, from one thread at a time; false stops the work, to be resumed later.
+  std::function<bool(size_t done, size_t total)> progress;
 };
 struct LettersResult {
   LettersManifest manifest;
@@ -62,7 +62,7 @@ struct LettersResult {
 /// being written. Errors: those of ReadCodes and PrintLetters; NotFound (an id of `only`);
 /// InvalidArgument (a style that the poll does not have, another roll label);
 /// FailedPrecondition (`out` holds letters of another set, or files of no known set; a batch was
-/// changed since); file failures.
+/// changed since); Cancelled if `progress` said so; file failures.
 absl::StatusOr<LettersResult> MakeLetters(const LettersOptions& options);
 
 struct UnsealResult {
@@ -75,6 +75,6 @@ struct UnsealResult {
 /// two sets), AlreadyExists.
 absl::StatusOr<UnsealResult> UnsealLetters(const std::vector<std::string>& files,
                                            const PrintKey& key, const std::string& out,
-                                           const std::function<void(size_t, size_t)>& progress);
+                                           const std::function<bool(size_t, size_t)>& progress);
 
 }  // namespace urna::client

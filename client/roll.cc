@@ -535,6 +535,8 @@ absl::StatusOr<Enrolment> Enrolment::Parse(std::string_view text, std::string_vi
 
 // --- Roll files ----------------------------------------------------------------------------------
 
+bool IsRollFile(std::string_view text) { return WithoutMark(text).starts_with(kRollFormat); }
+
 absl::StatusOr<std::string> RollFile::ParseLabel(std::string_view file, std::string_view text) {
   std::string_view rest = WithoutMark(text);
   const std::string_view header = TakeLine(rest);

@@ -135,6 +135,9 @@ struct RollFile {
   absl::StatusOr<std::string> Format();
 };
 
+/// Whether a file begins as a roll file does.
+bool IsRollFile(std::string_view text);
+
 struct RollSummary {
   std::vector<poll::RollEntry> entries;  ///< as the ledger carries them
   std::vector<uint64_t> per_style;       ///< by style of the definition

@@ -56,13 +56,15 @@ TEST_F(CliTest, SaysItsVersionAndExplainsEveryCommand) {
   EXPECT_EQ(help.status, 0);
   EXPECT_THAT(help.out, AllOf(HasSubstr("For residents"), HasSubstr("For trustees")));
   for (const char* command :
-       {"poll template",   "poll check",   "poll create",   "poll open",     "poll pause",
-        "poll resume",     "poll extend",  "poll close",    "poll certify",  "poll cancel",
-        "poll tally",      "poll status",  "poll list",     "official key",  "official show",
-        "trustee key",     "trustee show", "trustee join",  "trustee deal",  "trustee confirm",
-        "trustee decrypt", "ledger fetch", "ledger export", "vote",          "vote restore",
-        "vote status",     "vote list",    "vote show",     "receipt check", "receipt save",
-        "ballot open"}) {
+       {"poll template",      "poll check",   "poll create",   "poll open",      "poll pause",
+        "poll resume",        "poll extend",  "poll close",    "poll certify",   "poll cancel",
+        "poll tally",         "poll status",  "poll list",     "official key",   "official show",
+        "trustee key",        "trustee show", "trustee join",  "trustee deal",   "trustee confirm",
+        "trustee decrypt",    "ledger fetch", "ledger export", "vote",           "vote restore",
+        "vote status",        "vote list",    "vote show",     "receipt check",  "receipt save",
+        "ballot open",        "roll codes",   "roll letters",  "roll print-key", "roll unseal",
+        "roll replace-code",  "roll key",     "roll enrol",    "roll check",     "roll diff",
+        "roll persons-check", "roll import"}) {
     const Outcome outcome = Run(Cat(command, " --help"));
     EXPECT_EQ(outcome.status, 0) << command;
     EXPECT_THAT(outcome.out, HasSubstr(Cat("Example:\n  urna ", command))) << command;

@@ -240,6 +240,70 @@ TEST_F(CodesTest, NeverReplacesCodesThatMayHaveBeenPrinted) {
   EXPECT_EQ(Read("codes.csv"), codes);
 }
 
+TEST_F(CodesTest, AReplacedCodeIsKeptAsVoidAndTheNewOneFits) {
+  ASSERT_TRUE(MakeCodes(Options()).ok());
+  const std::string roll_before = Read("roll.csv");
+  const auto before = ReadCodes(folder_ + "/out/codes.csv");
+  ASSERT_TRUE(before.ok()) << before.status();
+  const auto replaced = ReplaceCode(folder_ + "/out", "2", "", 1'700'000'000, false);
+  ASSERT_TRUE(replaced.ok()) << replaced.status();
+  const auto after = ReadCodes(folder_ + "/out/codes.csv");
+  ASSERT_TRUE(after.ok()) << after.status();
+  ASSERT_EQ(after->size(), 5u);
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ((*after)[i].code.Expose(), (*before)[i].code.Expose());
+    EXPECT_EQ((*after)[i].voided, i == 2 ? "2023-11-14T22:13:20Z" : "");
+  }
+  EXPECT_EQ((*after)[4].resident, (*before)[2].resident);
+  EXPECT_EQ((*after)[4].voided, "");
+  const auto credential = [](const CodeLine& line) {
+    return crypto::DeriveCredential(*crypto::ParseCode(line.code.Expose()), "test-roll")->V;
+  };
+  EXPECT_EQ(replaced->old_credential, credential((*before)[2]));
+  EXPECT_EQ(replaced->new_credential, credential((*after)[4]));
+  EXPECT_EQ(Read("roll.csv"), roll_before);
+  struct stat info;
+  ASSERT_EQ(stat((folder_ + "/out/codes.csv").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+
+  // Its successor can be replaced in turn, but is not on the roll file.
+  EXPECT_EQ(ReplaceCode(folder_ + "/out", "2", "", 1'700'000'001, true).status().code(),
+            absl::StatusCode::kNotFound);
+  const auto other = ReplaceCode(folder_ + "/out", "3", "test-roll", 1'700'000'001, true);
+  ASSERT_TRUE(other.ok()) << other.status();
+  const auto roll = RollFile::Parse("roll", Read("roll.csv"));
+  ASSERT_TRUE(roll.ok()) << roll.status();
+  EXPECT_EQ(roll->entries.size(), 4u);
+  const auto entry =
+      std::ranges::find(roll->entries, other->new_credential, &RollFile::Entry::credential);
+  ASSERT_NE(entry, roll->entries.end());
+  EXPECT_EQ(entry->style, "d1");
+}
+
+TEST_F(CodesTest, ReplacesNoCodeThatIsNotThere) {
+  WriteResidents(1);
+  ASSERT_TRUE(MakeCodes(Options()).ok());
+  const std::string before = Read("codes.csv");
+  EXPECT_EQ(ReplaceCode(folder_ + "/out", "7", "", 0, false).status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_THAT(Message(ReplaceCode(folder_ + "/out", "0", "other-roll", 0, false).status()),
+              HasSubstr("\"test-roll\", not \"other-roll\""));
+  EXPECT_EQ(Read("codes.csv"), before);
+}
+
+TEST_F(CodesTest, NamesTheLineOfABadCodeWithoutShowingIt) {
+  WriteResidents(1);
+  ASSERT_TRUE(MakeCodes(Options()).ok());
+  const std::string codes = Read("codes.csv");
+  const std::string code = codes.substr(codes.size() - 24, 23);
+  const std::string path = folder_ + "/out/codes.csv";
+  ASSERT_TRUE(base::WriteFileAtomic(path, codes.substr(0, codes.size() - 2) + "\n").ok());
+  EXPECT_THAT(Message(ReadCodes(path).status()), HasSubstr("line 2, column 6 (code): "));
+  EXPECT_THAT(Message(ReadCodes(path).status()), ::testing::Not(HasSubstr(code.substr(0, 5))));
+  ASSERT_TRUE(base::WriteFileAtomic(path, codes + codes.substr(codes.find('\n') + 1)).ok());
+  EXPECT_THAT(Message(ReadCodes(path).status()), HasSubstr("line 3, column 1 (id): "));
+}
+
 // --- Enrolment ---
 
 TEST(EnrolmentTest, IsGoodForItsOwnRollOnly) {
