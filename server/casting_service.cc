@@ -51,15 +51,19 @@ absl::Status CheckCasting(const PublicView& view, uint64_t arrived) {
 
 }  // namespace
 
-CastingService::CastingService(const Options& options, const ledger::Store& store, PollBook& book,
+CastingService::CastingService(const Limits& limits, const ledger::Store& store, PollBook& book,
                                Sequencer& sequencer, const Clock& clock)
-    : before_check_(options.before_check),
-      store_(store),
+    : store_(store),
       book_(book),
       sequencer_(sequencer),
       clock_(clock),
-      lane_({options.threads, options.queue}, kMaxTogether,
-            [this](std::vector<Ballot> ballots) { Work(std::move(ballots)); }) {}
+      cast_(
+          [&] {
+            auto options = limits.For<Ballot>("Casting.Cast");
+            options.max_batch = kMaxTogether;
+            return options;
+          }(),
+          clock, [this](std::vector<Ballot> ballots) { Work(std::move(ballots)); }) {}
 
 void CastingService::Finish(Ballot& ballot, const absl::StatusOr<CastReceipt>& receipt) {
   if (receipt.ok()) {
@@ -74,6 +78,8 @@ void CastingService::Finish(Ballot& ballot, const absl::StatusOr<CastReceipt>& r
 grpc::ServerUnaryReactor* CastingService::Cast(grpc::CallbackServerContext* context,
                                                const v1::CastRequest* request,
                                                v1::CastResponse* response) {
+  const absl::Status admitted = cast_.Admit();
+  if (!admitted.ok()) return Refuse(context, admitted);
   const auto id = FixedField<32>("poll", request->poll());
   if (!id.ok()) return Refuse(context, id.status());
   const absl::Status fits = LimitField("ballot", request->ballot(), ledger::kMaxPayloadBytes);
@@ -94,7 +100,8 @@ grpc::ServerUnaryReactor* CastingService::Cast(grpc::CallbackServerContext* cont
   ballot.response = response;
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
   ballot.reactor = reactor;
-  if (!lane_.TryPush(std::move(ballot))) Finish(ballot, QueueFull());
+  const absl::Status queued = cast_.Enqueue(std::move(ballot));
+  if (!queued.ok()) Finish(ballot, queued);
   return reactor;
 }
 
@@ -111,7 +118,6 @@ bool CastingService::AnswerRepeated(Ballot& ballot) const {
 }
 
 void CastingService::Work(std::vector<Ballot> ballots) {
-  if (before_check_) before_check_();
   std::map<LivePoll*, std::vector<Ballot>> by_poll;
   for (Ballot& ballot : ballots) {
     // The same ballot again, because the answer was lost, has its receipt even after the end.
@@ -153,7 +159,9 @@ void CastingService::Submit(Ballot ballot, poll::CheckedPayload checked) {
       Finish(*waiting, appended.status());
     }
   };
-  if (!sequencer_.TrySubmit(std::move(item))) Finish(*waiting, QueueFull());
+  if (!sequencer_.TrySubmit(std::move(item))) {
+    Finish(*waiting, TryLater("the ledger's queue is full", std::chrono::seconds(2)));
+  }
 }
 
 }  // namespace urna::server

@@ -11,6 +11,10 @@ class Clock {
   virtual ~Clock() = default;
   /// Unix seconds.
   virtual uint64_t Now() const = 0;
+  /// For rates only: goes on evenly, whatever happens to Now().
+  virtual std::chrono::steady_clock::time_point Ticks() const {
+    return std::chrono::steady_clock::now();
+  }
 };
 
 class SystemClock final : public Clock {

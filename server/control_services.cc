@@ -12,6 +12,7 @@ namespace {
 using base::Cat;
 using base::Reject;
 using poll::RecordKind;
+using std::chrono::seconds;
 
 constexpr size_t kMaxReceived = size_t{256} << 20;
 constexpr size_t kAttachmentChunk = size_t{256} << 10;
@@ -52,11 +53,11 @@ class OfficialsService::ApproveCall final : public grpc::ServerReadReactor<v1::A
   ApproveCall(OfficialsService& service, grpc::CallbackServerContext* context,
               v1::ApproveResponse* response)
       : service_(service), context_(context), response_(response) {
-    taken_ = service_.approvals_.TryTake();
-    if (taken_) {
+    const absl::Status begun = Begin();
+    if (begun.ok()) {
       StartRead(&message_);
     } else {
-      End(QueueFull());
+      End(begun);
     }
   }
 
@@ -67,17 +68,23 @@ class OfficialsService::ApproveCall final : public grpc::ServerReadReactor<v1::A
       TakeStep(ok);
     } else if (ok) {
       TakeAttachment();
-    } else if (!service_.lane_.TryPush([this] { End(Approve()); })) {
-      End(QueueFull());
+    } else {
+      const absl::Status resumed = service_.approve_.Resume([this] { End(Approve()); });
+      if (!resumed.ok()) End(resumed);
     }
   }
   void OnDone() override {
     service_.received_ -= attachment_bytes_;
-    if (taken_) service_.approvals_.Give();
     delete this;
   }
 
  private:
+  absl::Status Begin() {
+    URNA_RETURN_IF_ERROR(service_.approve_.Admit());
+    URNA_ASSIGN_OR_RETURN(place_, service_.approvals_.Take(service_.approve_, context_));
+    return absl::OkStatus();
+  }
+
   void TakeStep(bool ok) {
     if (!ok || !message_.has_step()) {
       return End(Reject("request.malformed", "the first message must carry the step"));
@@ -85,12 +92,12 @@ class OfficialsService::ApproveCall final : public grpc::ServerReadReactor<v1::A
     auto step = StepField(message_.step());
     if (!step.ok()) return End(step.status());
     step_ = *std::move(step);
-    const bool queued = service_.lane_.TryPush([this] {
+    const absl::Status queued = service_.approve_.Enqueue([this] {
       const absl::Status status = service_.steps_.CheckSubmitter(*step_);
       if (!status.ok()) return End(status);
       StartRead(&message_);
     });
-    if (!queued) End(QueueFull());
+    if (!queued.ok()) End(queued);
   }
 
   void TakeAttachment() {
@@ -104,8 +111,7 @@ class OfficialsService::ApproveCall final : public grpc::ServerReadReactor<v1::A
     }
     attachment_bytes_ += size;
     if ((service_.received_ += size) > kMaxReceived) {
-      return End(base::Failure(absl::StatusCode::kResourceExhausted,
-                               "too many large steps are being sent; try again later"));
+      return End(service_.approve_.TooMany("is receiving too many large steps", seconds(30)));
     }
     attachment_ += message_.attachment();
     StartRead(&message_);
@@ -132,7 +138,7 @@ class OfficialsService::ApproveCall final : public grpc::ServerReadReactor<v1::A
   std::optional<Steps::Step> step_;
   std::string attachment_;
   size_t attachment_bytes_ = 0;
-  bool taken_ = false;
+  std::unique_ptr<StreamLimit::Place> place_;
 };
 
 grpc::ServerReadReactor<v1::ApproveRequest>* OfficialsService::Approve(
@@ -143,7 +149,7 @@ grpc::ServerReadReactor<v1::ApproveRequest>* OfficialsService::Approve(
 grpc::ServerUnaryReactor* OfficialsService::Pending(grpc::CallbackServerContext* context,
                                                     const v1::PendingRequest* request,
                                                     v1::PendingResponse* response) {
-  return Unary(lane_, context, [this, request, response]() -> absl::Status {
+  return Unary(pending_, context, [this, request, response]() -> absl::Status {
     URNA_ASSIGN_OR_RETURN(const auto poll, OptionalPollField(request->poll()));
     for (const Steps::Pending& pending : steps_.List(poll)) {
       v1::PendingStep* step = response->add_steps();
@@ -175,7 +181,11 @@ grpc::ServerWriteReactor<v1::AttachmentChunk>* OfficialsService::Attachment(
     sent += chunk->bytes().size();
     return true;
   };
-  return StreamOut<v1::AttachmentChunk>::Start(lane_, attachments_, context, next);
+  return StreamOut<v1::AttachmentChunk>::Start(attachment_, attachments_, context, next);
+}
+
+void OfficialsService::Drain() {
+  for (TaskMethod* method : {&approve_, &pending_, &attachment_}) method->Drain();
 }
 
 // --- Trustees ------------------------------------------------------------------------------------
@@ -207,7 +217,7 @@ grpc::ServerUnaryReactor* TrusteesService::Submit(grpc::CallbackServerContext* c
                                                   v1::SubmitResponse* response) {
   const absl::Status fits = LimitField("payload", request->payload(), ledger::kMaxPayloadBytes);
   if (!fits.ok()) return Refuse(context, fits);
-  return Unary(lane_, context, [this, request, response] { return Take(*request, response); });
+  return Unary(submit_, context, [this, request, response] { return Take(*request, response); });
 }
 
 absl::Status TrusteesService::Take(const v1::SubmitRequest& request, v1::SubmitResponse* response) {

@@ -103,7 +103,7 @@ absl::StatusOr<IssuingService::Asked> IssuingService::Ask(const Request& request
 grpc::ServerUnaryReactor* IssuingService::Begin(grpc::CallbackServerContext* context,
                                                 const v1::BeginRequest* request,
                                                 v1::BeginResponse* response) {
-  return Unary(lane_, context, [this, request, response]() -> absl::Status {
+  return Unary(begin_, context, [this, request, response]() -> absl::Status {
     URNA_ASSIGN_OR_RETURN(const Asked asked, Ask(*request));
     URNA_ASSIGN_OR_RETURN(const Issuer::Offer offer, asked.issuer->Begin(asked.request));
     response->set_session(std::string(base::View(offer.session)));
@@ -115,7 +115,7 @@ grpc::ServerUnaryReactor* IssuingService::Begin(grpc::CallbackServerContext* con
 grpc::ServerUnaryReactor* IssuingService::Answer(grpc::CallbackServerContext* context,
                                                  const v1::AnswerRequest* request,
                                                  v1::AnswerResponse* response) {
-  return Unary(lane_, context, [this, request, response]() -> absl::Status {
+  return Unary(answer_, context, [this, request, response]() -> absl::Status {
     URNA_ASSIGN_OR_RETURN(const Asked asked, Ask(*request));
     URNA_ASSIGN_OR_RETURN(const auto session, FixedField<16>("session", request->session()));
     URNA_ASSIGN_OR_RETURN(const Scalar c, ScalarField("challenge", request->challenge()));
@@ -128,7 +128,7 @@ grpc::ServerUnaryReactor* IssuingService::Answer(grpc::CallbackServerContext* co
 grpc::ServerUnaryReactor* IssuingService::Fetch(grpc::CallbackServerContext* context,
                                                 const v1::FetchRequest* request,
                                                 v1::FetchResponse* response) {
-  return Unary(lane_, context, [this, request, response]() -> absl::Status {
+  return Unary(fetch_, context, [this, request, response]() -> absl::Status {
     URNA_ASSIGN_OR_RETURN(const Asked asked, Ask(*request));
     URNA_ASSIGN_OR_RETURN(const auto entry, asked.issuer->Fetch(asked.request));
     response->set_offer(OfferBytes(entry.offer));
@@ -136,6 +136,10 @@ grpc::ServerUnaryReactor* IssuingService::Fetch(grpc::CallbackServerContext* con
     response->set_answer(AnswerBytes(entry.answer));
     return absl::OkStatus();
   });
+}
+
+void IssuingService::Drain() {
+  for (TaskMethod* method : {&begin_, &answer_, &fetch_}) method->Drain();
 }
 
 }  // namespace urna::server

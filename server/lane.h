@@ -12,8 +12,7 @@
 
 namespace urna::server {
 
-/// A bounded queue and the threads that work it off. Each service has its own, so that a flood of
-/// one kind of request fills one queue and delays nothing else.
+/// A bounded queue and the threads that work it off.
 template <typename T>
 class Lane {
  public:
@@ -92,14 +91,6 @@ class Lane {
   std::deque<T> waiting_;
   bool closed_ = false;
   std::vector<std::thread> threads_;
-};
-
-/// A lane of arbitrary work, one piece at a time.
-using Task = std::function<void()>;
-class TaskLane : public Lane<Task> {
- public:
-  explicit TaskLane(const Size& size)
-      : Lane<Task>(size, 1, [](std::vector<Task> batch) { batch.front()(); }) {}
 };
 
 }  // namespace urna::server

@@ -14,6 +14,7 @@
 #include "cli/command.h"
 #include "cli/documentation.h"
 #include "crypto/group.h"
+#include "server/limits.h"
 #ifdef URNA_PRACTICE
 #include "server/practice_clock.h"
 #endif
@@ -83,6 +84,7 @@ absl::StatusOr<Settings> Gather(const std::string& config,
 }
 
 int Run(const Settings& settings) {
+  if (const absl::Status hardened = HardenProcess(); !hardened.ok()) return Fail(hardened);
   // Before any thread starts, so that all of them leave the signals to sigwait below.
   signal(SIGPIPE, SIG_IGN);
   sigset_t stop;

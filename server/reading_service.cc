@@ -25,7 +25,7 @@ absl::StatusOr<std::shared_ptr<LivePoll>> PollField(const PollBook& book, std::s
 
 grpc::ServerUnaryReactor* ReadingService::Info(grpc::CallbackServerContext* context,
                                                const v1::InfoRequest*, v1::InfoResponse* response) {
-  return Unary(lane_, context, [this, response] {
+  return Unary(info_, context, [this, response] {
     response->set_version(identity_.version);
     response->set_checkpoint_key(std::string(base::View(identity_.checkpoint_key)));
     for (const auto& key : identity_.issuer_keys) {
@@ -39,7 +39,7 @@ grpc::ServerUnaryReactor* ReadingService::Info(grpc::CallbackServerContext* cont
 grpc::ServerUnaryReactor* ReadingService::ListPolls(grpc::CallbackServerContext* context,
                                                     const v1::ListPollsRequest*,
                                                     v1::ListPollsResponse* response) {
-  return Unary(lane_, context, [this, response] {
+  return Unary(list_polls_, context, [this, response] {
     for (const auto& poll : book_.All()) {
       const auto view = poll->view();
       v1::PollSummary* summary = response->add_polls();
@@ -58,7 +58,7 @@ grpc::ServerUnaryReactor* ReadingService::ListPolls(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* ReadingService::Status(grpc::CallbackServerContext* context,
                                                  const v1::StatusRequest* request,
                                                  v1::StatusResponse* response) {
-  return Unary(lane_, context, [this, request, response]() -> absl::Status {
+  return Unary(status_, context, [this, request, response]() -> absl::Status {
     URNA_ASSIGN_OR_RETURN(const auto poll, PollField(book_, request->poll()));
     const auto view = poll->view();
     response->set_phase(poll::PhaseName(view->phase));
@@ -74,7 +74,7 @@ grpc::ServerUnaryReactor* ReadingService::Status(grpc::CallbackServerContext* co
 grpc::ServerUnaryReactor* ReadingService::Checkpoint(grpc::CallbackServerContext* context,
                                                      const v1::CheckpointRequest* request,
                                                      v1::CheckpointResponse* response) {
-  return Unary(lane_, context, [this, request, response]() -> absl::Status {
+  return Unary(checkpoint_, context, [this, request, response]() -> absl::Status {
     URNA_ASSIGN_OR_RETURN(const auto poll, PollField(book_, request->poll()));
     response->set_note(poll->view()->published_note);
     return absl::OkStatus();
@@ -106,19 +106,26 @@ grpc::ServerWriteReactor<v1::EntriesResponse>* ReadingService::Entries(
     first += static_cast<uint64_t>(response->records_size());
     return true;
   };
-  return StreamOut<v1::EntriesResponse>::Start(lane_, streams_, context, next);
+  return StreamOut<v1::EntriesResponse>::Start(entries_, streams_, context, next);
 }
 
 grpc::ServerUnaryReactor* ReadingService::LastRevision(grpc::CallbackServerContext* context,
                                                        const v1::LastRevisionRequest* request,
                                                        v1::LastRevisionResponse* response) {
-  return Unary(lane_, context, [this, request, response]() -> absl::Status {
+  return Unary(last_revision_, context, [this, request, response]() -> absl::Status {
     URNA_ASSIGN_OR_RETURN(const auto poll, PollField(book_, request->poll()));
     URNA_ASSIGN_OR_RETURN(const Point key, PointField("ballot_key", request->ballot_key()));
     std::shared_lock guard(poll->lock);
     response->set_revision(poll->PublishedRevision(key));
     return absl::OkStatus();
   });
+}
+
+void ReadingService::Drain() {
+  for (TaskMethod* method :
+       {&info_, &list_polls_, &status_, &checkpoint_, &entries_, &last_revision_}) {
+    method->Drain();
+  }
 }
 
 }  // namespace urna::server

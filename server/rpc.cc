@@ -32,12 +32,10 @@ grpc::Status ToGrpc(const absl::Status& status, grpc::CallbackServerContext* con
   if (status.ok()) return grpc::Status::OK;
   const std::string reject = base::RejectId(status);
   if (!reject.empty()) context->AddTrailingMetadata("urna-reject", reject);
+  if (const auto after = RetryAfter(status); after.has_value()) {
+    context->AddTrailingMetadata("grpc-retry-pushback-ms", std::to_string(after->count()));
+  }
   return grpc::Status(CodeOf(status, reject), std::string(status.message()));
-}
-
-absl::Status QueueFull() {
-  return base::Failure(absl::StatusCode::kResourceExhausted,
-                       "too many requests of this kind wait; try again later");
 }
 
 absl::StatusOr<crypto::Point> PointField(std::string_view name, std::string_view bytes) {

@@ -16,14 +16,13 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "crypto/group.h"
-#include "server/lane.h"
+#include "server/limits.h"
 
 namespace urna::server {
 
-/// gRPC's side of an answer: the code, and for a rejection its id in trailing metadata.
+/// gRPC's side of an answer: the code, and in trailing metadata a rejection's id, or when to come
+/// back ("grpc-retry-pushback-ms", which gRPC's own retries obey).
 grpc::Status ToGrpc(const absl::Status& status, grpc::CallbackServerContext* context);
-
-absl::Status QueueFull();
 
 // --- Fields of requests. Errors name the field: Reject("request.malformed").
 
@@ -41,65 +40,90 @@ absl::StatusOr<crypto::Point> PointField(std::string_view name, std::string_view
 absl::StatusOr<crypto::Scalar> ScalarField(std::string_view name, std::string_view bytes);
 absl::Status LimitField(std::string_view name, std::string_view bytes, size_t most);
 
-/// Runs `work` on a lane and finishes the call with its status. gRPC's own threads never wait.
+/// Runs `work` on the method's threads and finishes the call with its status. gRPC's own threads
+/// never wait.
 template <typename Work>
-grpc::ServerUnaryReactor* Unary(TaskLane& lane, grpc::CallbackServerContext* context, Work work) {
+grpc::ServerUnaryReactor* Unary(TaskMethod& method, grpc::CallbackServerContext* context,
+                                Work work) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const bool queued = lane.TryPush([context, reactor, work = std::move(work)] {
-    // Nobody waits for the answer any more: no work for it.
-    const absl::Status status =
-        context->IsCancelled() ? base::Failure(absl::StatusCode::kCancelled, "cancelled") : work();
-    reactor->Finish(ToGrpc(status, context));
-  });
-  if (!queued) reactor->Finish(ToGrpc(QueueFull(), context));
+  absl::Status admitted = method.Admit();
+  if (admitted.ok()) {
+    admitted = method.Enqueue([context, reactor, work = std::move(work)] {
+      // Nobody waits for the answer any more: no work for it.
+      const absl::Status status = context->IsCancelled()
+                                      ? base::Failure(absl::StatusCode::kCancelled, "cancelled")
+                                      : work();
+      reactor->Finish(ToGrpc(status, context));
+    });
+  }
+  if (!admitted.ok()) reactor->Finish(ToGrpc(admitted, context));
   return reactor;
 }
 
 /// Finishes a call whose request is refused before any queue.
 grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context, const absl::Status& status);
 
-/// How many streams one service may have at a time.
+/// The streams that one method may have at a time, and for how long each.
 class StreamLimit {
  public:
-  explicit StreamLimit(int most) : free_(most) {}
-  bool TryTake() {
-    if (free_.fetch_sub(1) > 0) return true;
-    free_.fetch_add(1);
-    return false;
+  StreamLimit(int most, std::chrono::seconds time) : time_(time), most_(most), free_(most) {}
+
+  /// One of the places, until it is given back by the end of its life.
+  class Place {
+   public:
+    Place(StreamLimit& limit, grpc::CallbackServerContext* context)
+        : limit_(limit), timer_(context, limit.time_) {}
+    ~Place() { ++limit_.free_; }
+
+   private:
+    StreamLimit& limit_;
+    CallTimer timer_;
+  };
+  /// Errors: ResourceExhausted.
+  template <typename Item>
+  absl::StatusOr<std::unique_ptr<Place>> Take(const Method<Item>& method,
+                                              grpc::CallbackServerContext* context) {
+    if (free_.fetch_sub(1) > 0) return std::make_unique<Place>(*this, context);
+    ++free_;
+    return method.TooMany(base::Cat("has ", most_, " calls under way"), std::chrono::seconds(5));
   }
-  void Give() { free_.fetch_add(1); }
 
  private:
+  const std::chrono::seconds time_;
+  const int most_;
   std::atomic<int> free_;
 };
 
-/// A stream of answers. `next` fills one in on the lane, or says that there is none.
+/// A stream of answers. `next` fills one in on the method's threads, or says that there is none.
 template <typename Response>
 class StreamOut final : public grpc::ServerWriteReactor<Response> {
  public:
   using Next = std::function<absl::StatusOr<bool>(Response*)>;
 
-  static StreamOut* Start(TaskLane& lane, StreamLimit& limit, grpc::CallbackServerContext* context,
-                          Next next) {
-    auto* stream = new StreamOut(lane, limit, context, std::move(next));
-    stream->taken_ = limit.TryTake();
-    if (!stream->taken_ || !lane.TryPush([stream] { stream->Step(); })) stream->End(QueueFull());
+  static StreamOut* Start(TaskMethod& method, StreamLimit& limit,
+                          grpc::CallbackServerContext* context, Next next) {
+    auto* stream = new StreamOut(method, context, std::move(next));
+    const absl::Status begun = stream->Begin(limit);
+    if (!begun.ok()) stream->End(begun);
     return stream;
   }
 
   void OnWriteDone(bool ok) override {
     if (!ok) return End(base::Failure(absl::StatusCode::kCancelled, "cancelled"));
-    if (!lane_.Resume([this] { Step(); })) End(QueueFull());
+    const absl::Status resumed = method_.Resume([this] { Step(); });
+    if (!resumed.ok()) End(resumed);
   }
-  void OnDone() override {
-    if (taken_) limit_.Give();
-    delete this;
-  }
+  void OnDone() override { delete this; }
 
  private:
-  StreamOut(TaskLane& lane, StreamLimit& limit, grpc::CallbackServerContext* context, Next next)
-      : lane_(lane), limit_(limit), context_(context), next_(std::move(next)) {}
+  StreamOut(TaskMethod& method, grpc::CallbackServerContext* context, Next next)
+      : method_(method), context_(context), next_(std::move(next)) {}
 
+  absl::Status Begin(StreamLimit& limit) {
+    URNA_RETURN_IF_ERROR(method_.Admit());
+    URNA_ASSIGN_OR_RETURN(place_, limit.Take(method_, context_));
+    return method_.Enqueue([this] { Step(); });
+  }
   void Step() {
     response_.Clear();
     const absl::StatusOr<bool> more = next_(&response_);
@@ -109,12 +133,11 @@ class StreamOut final : public grpc::ServerWriteReactor<Response> {
   }
   void End(const absl::Status& status) { this->Finish(ToGrpc(status, context_)); }
 
-  TaskLane& lane_;
-  StreamLimit& limit_;
+  TaskMethod& method_;
   grpc::CallbackServerContext* const context_;
   const Next next_;
   Response response_;
-  bool taken_ = false;
+  std::unique_ptr<StreamLimit::Place> place_;
 };
 
 }  // namespace urna::server

@@ -27,9 +27,6 @@ namespace {
 using base::Cat;
 using base::Failure;
 
-constexpr int kMaxMessageBytes = 1 << 20;
-constexpr int kMaxStreamsPerConnection = 128;
-constexpr int kMaxMetadataBytes = 8 << 10;
 constexpr uint64_t kReplayChunk = 4096;
 constexpr auto kShutdownGrace = std::chrono::seconds(10);
 
@@ -39,9 +36,13 @@ std::string_view MessageOf(const absl::Status& status) {
 
 absl::Status Damaged(std::string_view what) { return Failure(absl::StatusCode::kDataLoss, what); }
 
-/// gRPC's own messages name peers; where they came from is all that may be kept of them.
+/// gRPC's own messages name peers; where they came from is all that may be kept of them. One a
+/// second: strangers can cause them.
 void LogForGrpc(gpr_log_func_args* args) {
   if (args->severity < GPR_LOG_SEVERITY_ERROR) return;
+  static std::atomic<uint64_t> last{0};
+  const uint64_t now = SystemClock().Now();
+  if (last.exchange(now) == now) return;
   std::string_view file = args->file;
   Log::ToStderr(
       Cat("gRPC reports an error at ", file.substr(file.rfind('/') + 1), ":", args->line, "\n"));
@@ -284,28 +285,20 @@ absl::Status Server::ResumeIssuers(const LivePoll& live) {
 }
 
 absl::Status Server::Listen() {
-  const auto size = [](uint64_t threads, uint64_t queue) {
-    return Lane<Task>::Size{static_cast<unsigned>(threads), queue};
-  };
   const Settings& s = settings_;
+  const Limits limits(s, environment_.before_work);
   std::vector<crypto::Ed25519Public> issuer_keys;
   for (const auto& issuer : issuers_) issuer_keys.push_back(issuer->identity());
   steps_ =
       std::make_unique<Steps>(Steps::Rules{s.officials, checkpoint_key_->public_key(), issuer_keys},
                               book_, *sequencer_, clock_, log_);
-  control_lane_ = std::make_unique<TaskLane>(size(s.control_threads, s.control_queue));
-  issuing_ = std::make_unique<IssuingService>(size(s.issuing_threads, s.issuing_queue), book_,
-                                              issuers_, clock_);
-  casting_ = std::make_unique<CastingService>(
-      CastingService::Options{static_cast<unsigned>(s.casting_threads), s.casting_queue,
-                              environment_.before_check},
-      *store_, book_, *sequencer_, clock_);
-  officials_ = std::make_unique<OfficialsService>(*control_lane_, *steps_);
-  trustees_ = std::make_unique<TrusteesService>(*control_lane_, *store_, book_, *sequencer_, log_);
+  issuing_ = std::make_unique<IssuingService>(limits, book_, issuers_, clock_);
+  casting_ = std::make_unique<CastingService>(limits, *store_, book_, *sequencer_, clock_);
+  officials_ = std::make_unique<OfficialsService>(limits, *steps_, clock_);
+  trustees_ = std::make_unique<TrusteesService>(limits, *store_, book_, *sequencer_, clock_, log_);
   reading_ = std::make_unique<ReadingService>(
-      size(s.reading_threads, s.reading_queue),
-      ReadingService::Identity{URNA_VERSION, checkpoint_key_->public_key(), issuer_keys}, *store_,
-      book_, clock_);
+      limits, ReadingService::Identity{URNA_VERSION, checkpoint_key_->public_key(), issuer_keys},
+      *store_, book_, clock_);
 
   std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
   if (!s.plaintext) {
@@ -318,10 +311,8 @@ absl::Status Server::Listen() {
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(s.listen, credentials, &port);
-  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
-  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+  LimitTransport(builder, s);
   builder.RegisterService(issuing_.get());
   builder.RegisterService(casting_.get());
   builder.RegisterService(officials_.get());
@@ -351,7 +342,8 @@ void Server::Shutdown() {
   if (issuing_ != nullptr) issuing_->Drain();
   if (casting_ != nullptr) casting_->Drain();
   if (reading_ != nullptr) reading_->Drain();
-  if (control_lane_ != nullptr) control_lane_->Drain();
+  if (officials_ != nullptr) officials_->Drain();
+  if (trustees_ != nullptr) trustees_->Drain();
   if (steward_ != nullptr) steward_->Stop();
   if (sequencer_ != nullptr) sequencer_->Drain();
   grpc_.reset();

@@ -31,8 +31,7 @@ struct Environment {
   Fatal fatal;
   /// See Sequencer::Options.
   std::function<absl::Status()> before_append;
-  /// See CastingService::Options.
-  std::function<void()> before_check;
+  BeforeWork before_work;  ///< see Limits
   std::chrono::milliseconds steward_interval{200};
 };
 
@@ -78,7 +77,6 @@ class Server {
   std::unique_ptr<Sequencer> sequencer_;
   std::unique_ptr<Steward> steward_;
   std::unique_ptr<Steps> steps_;
-  std::unique_ptr<TaskLane> control_lane_;
   std::unique_ptr<IssuingService> issuing_;
   std::unique_ptr<CastingService> casting_;
   std::unique_ptr<OfficialsService> officials_;

@@ -11,7 +11,7 @@
 #include "proto/urna.grpc.pb.h"
 #include "server/clock.h"
 #include "server/issuer.h"
-#include "server/lane.h"
+#include "server/limits.h"
 #include "server/live_poll.h"
 #include "server/rpc.h"
 #include "server/sequencer.h"
@@ -21,14 +21,19 @@ namespace urna::server {
 
 namespace v1 = ::urna::v1;
 
-/// The gRPC services of proto/urna.proto. They check the form of a request, put the work on their
-/// lane, and turn verdicts into status codes; what a request means is decided elsewhere.
+/// The gRPC services of proto/urna.proto. They check the form of a request, put the work into their
+/// method's queue, and turn verdicts into status codes; what a request means is decided elsewhere.
 
 class IssuingService final : public v1::Issuing::CallbackService {
  public:
-  IssuingService(const Lane<Task>::Size& size, PollBook& book,
+  IssuingService(const Limits& limits, PollBook& book,
                  const std::vector<std::unique_ptr<Issuer>>& issuers, const Clock& clock)
-      : book_(book), issuers_(issuers), clock_(clock), lane_(size) {}
+      : book_(book),
+        issuers_(issuers),
+        clock_(clock),
+        begin_(limits.For("Issuing.Begin"), clock),
+        answer_(limits.For("Issuing.Answer"), clock),
+        fetch_(limits.For("Issuing.Fetch"), clock) {}
 
   grpc::ServerUnaryReactor* Begin(grpc::CallbackServerContext* context,
                                   const v1::BeginRequest* request,
@@ -39,7 +44,7 @@ class IssuingService final : public v1::Issuing::CallbackService {
   grpc::ServerUnaryReactor* Fetch(grpc::CallbackServerContext* context,
                                   const v1::FetchRequest* request,
                                   v1::FetchResponse* response) override;
-  void Drain() { lane_.Drain(); }
+  void Drain();
 
  private:
   struct Asked {
@@ -53,25 +58,19 @@ class IssuingService final : public v1::Issuing::CallbackService {
   PollBook& book_;
   const std::vector<std::unique_ptr<Issuer>>& issuers_;
   const Clock& clock_;
-  TaskLane lane_;
+  TaskMethod begin_, answer_, fetch_;
 };
 
 /// Neither asks nor notes who is calling: no peer, no metadata.
 class CastingService final : public v1::Casting::CallbackService {
  public:
-  struct Options {
-    unsigned threads;
-    size_t queue;
-    /// Tests: called by a worker before it looks at the ballots that it took.
-    std::function<void()> before_check;
-  };
-  CastingService(const Options& options, const ledger::Store& store, PollBook& book,
+  CastingService(const Limits& limits, const ledger::Store& store, PollBook& book,
                  Sequencer& sequencer, const Clock& clock);
 
   grpc::ServerUnaryReactor* Cast(grpc::CallbackServerContext* context,
                                  const v1::CastRequest* request,
                                  v1::CastResponse* response) override;
-  void Drain() { lane_.Drain(); }
+  void Drain() { cast_.Drain(); }
 
  private:
   struct Ballot {
@@ -90,17 +89,22 @@ class CastingService final : public v1::Casting::CallbackService {
   void Submit(Ballot ballot, poll::CheckedPayload checked);
   static void Finish(Ballot& ballot, const absl::StatusOr<CastReceipt>& receipt);
 
-  const std::function<void()> before_check_;
   const ledger::Store& store_;
   PollBook& book_;
   Sequencer& sequencer_;
   const Clock& clock_;
-  Lane<Ballot> lane_;
+  Method<Ballot> cast_;
 };
 
 class OfficialsService final : public v1::Officials::CallbackService {
  public:
-  OfficialsService(TaskLane& lane, Steps& steps) : lane_(lane), steps_(steps) {}
+  OfficialsService(const Limits& limits, Steps& steps, const Clock& clock)
+      : steps_(steps),
+        approvals_(64, limits.stream_time()),
+        attachments_(32, limits.stream_time()),
+        approve_(limits.For("Officials.Approve"), clock),
+        pending_(limits.For("Officials.Pending"), clock),
+        attachment_(limits.For("Officials.Attachment"), clock) {}
 
   grpc::ServerReadReactor<v1::ApproveRequest>* Approve(grpc::CallbackServerContext* context,
                                                        v1::ApproveResponse* response) override;
@@ -109,35 +113,40 @@ class OfficialsService final : public v1::Officials::CallbackService {
                                     v1::PendingResponse* response) override;
   grpc::ServerWriteReactor<v1::AttachmentChunk>* Attachment(
       grpc::CallbackServerContext* context, const v1::AttachmentRequest* request) override;
+  void Drain();
 
  private:
   class ApproveCall;
 
-  TaskLane& lane_;
   Steps& steps_;
-  StreamLimit approvals_{64};
-  StreamLimit attachments_{32};
+  StreamLimit approvals_, attachments_;
   std::atomic<size_t> received_{0};  ///< bytes of attachments of calls that go on
+  TaskMethod approve_, pending_, attachment_;
 };
 
 class TrusteesService final : public v1::Trustees::CallbackService {
  public:
-  TrusteesService(TaskLane& lane, const ledger::Store& store, PollBook& book, Sequencer& sequencer,
-                  Log& log)
-      : lane_(lane), store_(store), book_(book), sequencer_(sequencer), log_(log) {}
+  TrusteesService(const Limits& limits, const ledger::Store& store, PollBook& book,
+                  Sequencer& sequencer, const Clock& clock, Log& log)
+      : store_(store),
+        book_(book),
+        sequencer_(sequencer),
+        log_(log),
+        submit_(limits.For("Trustees.Submit"), clock) {}
 
   grpc::ServerUnaryReactor* Submit(grpc::CallbackServerContext* context,
                                    const v1::SubmitRequest* request,
                                    v1::SubmitResponse* response) override;
+  void Drain() { submit_.Drain(); }
 
  private:
   absl::Status Take(const v1::SubmitRequest& request, v1::SubmitResponse* response);
 
-  TaskLane& lane_;
   const ledger::Store& store_;
   PollBook& book_;
   Sequencer& sequencer_;
   Log& log_;
+  TaskMethod submit_;
 };
 
 class ReadingService final : public v1::Reading::CallbackService {
@@ -147,9 +156,19 @@ class ReadingService final : public v1::Reading::CallbackService {
     crypto::Ed25519Public checkpoint_key{};
     std::vector<crypto::Ed25519Public> issuer_keys;
   };
-  ReadingService(const Lane<Task>::Size& size, Identity identity, const ledger::Store& store,
+  ReadingService(const Limits& limits, Identity identity, const ledger::Store& store,
                  PollBook& book, const Clock& clock)
-      : identity_(std::move(identity)), store_(store), book_(book), clock_(clock), lane_(size) {}
+      : identity_(std::move(identity)),
+        store_(store),
+        book_(book),
+        clock_(clock),
+        streams_(256, limits.stream_time()),
+        info_(limits.For("Reading.Info"), clock),
+        list_polls_(limits.For("Reading.ListPolls"), clock),
+        status_(limits.For("Reading.Status"), clock),
+        checkpoint_(limits.For("Reading.Checkpoint"), clock),
+        entries_(limits.For("Reading.Entries"), clock),
+        last_revision_(limits.For("Reading.LastRevision"), clock) {}
 
   grpc::ServerUnaryReactor* Info(grpc::CallbackServerContext* context,
                                  const v1::InfoRequest* request,
@@ -168,15 +187,15 @@ class ReadingService final : public v1::Reading::CallbackService {
   grpc::ServerUnaryReactor* LastRevision(grpc::CallbackServerContext* context,
                                          const v1::LastRevisionRequest* request,
                                          v1::LastRevisionResponse* response) override;
-  void Drain() { lane_.Drain(); }
+  void Drain();
 
  private:
   const Identity identity_;
   const ledger::Store& store_;
   PollBook& book_;
   const Clock& clock_;
-  StreamLimit streams_{256};
-  TaskLane lane_;
+  StreamLimit streams_;
+  TaskMethod info_, list_polls_, status_, checkpoint_, entries_, last_revision_;
 };
 
 }  // namespace urna::server

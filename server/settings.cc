@@ -109,18 +109,63 @@ std::vector<Setting> MakeSettings() {
                        &Settings::sequencer_queue, 1, 1'000'000));
   const auto lane = [&](const std::string& name, const std::string& what,
                         uint64_t Settings::*threads, uint64_t Settings::*queue) {
-    all.push_back(Number(name + "-threads", limits, Cat("threads for ", what), threads, 1, 256));
-    all.push_back(Number(name + "-queue", limits, Cat("requests for ", what, " that may wait"),
-                         queue, 1, 1'000'000));
+    all.push_back(Number(name + "-threads", limits,
+                         Cat("threads for each kind of request of ", what), threads, 1, 256));
+    all.push_back(Number(name + "-queue", limits,
+                         Cat("requests of each kind of ", what, " that may wait"), queue, 1,
+                         1'000'000));
   };
-  lane("issuing", "tokens", &Settings::issuing_threads, &Settings::issuing_queue);
-  lane("casting", "ballots", &Settings::casting_threads, &Settings::casting_queue);
+  lane("issuing", "residents for tokens", &Settings::issuing_threads, &Settings::issuing_queue);
+  lane("casting", "voters with ballots", &Settings::casting_threads, &Settings::casting_queue);
   lane("control", "officials and trustees", &Settings::control_threads, &Settings::control_queue);
   lane("reading", "readers", &Settings::reading_threads, &Settings::reading_queue);
+  all.push_back(Number("stream-seconds", limits,
+                       "seconds after which a call that sends or receives many messages is ended, "
+                       "so that slow peers do not keep its place",
+                       &Settings::stream_seconds, 1, 86'400));
+  all.push_back(Number("memory", limits,
+                       "MiB that connections and messages on their way may take; beyond it "
+                       "connections are ended",
+                       &Settings::memory, 16, 1'000'000));
+  const std::string rates = "Rates";
+  for (const MethodLimit& limit : MethodLimits()) {
+    all.push_back(Number(std::string(limit.rate_name), rates,
+                         Cat("calls of ", limit.method,
+                             " a second, of all callers together; ten seconds' worth may come at "
+                             "once; 0: no limit"),
+                         limit.rate, 0, 1'000'000));
+  }
   return all;
 }
 
 }  // namespace
+
+const std::vector<MethodLimit>& MethodLimits() {
+  using S = Settings;
+  static const std::vector<MethodLimit> all = {
+      {"Issuing.Begin", "begin-rate", &S::begin_rate, &S::issuing_threads, &S::issuing_queue},
+      {"Issuing.Answer", "answer-rate", &S::answer_rate, &S::issuing_threads, &S::issuing_queue},
+      {"Issuing.Fetch", "fetch-rate", &S::fetch_rate, &S::issuing_threads, &S::issuing_queue},
+      {"Casting.Cast", "cast-rate", &S::cast_rate, &S::casting_threads, &S::casting_queue},
+      {"Officials.Approve", "approve-rate", &S::approve_rate, &S::control_threads,
+       &S::control_queue},
+      {"Officials.Pending", "pending-rate", &S::pending_rate, &S::control_threads,
+       &S::control_queue},
+      {"Officials.Attachment", "attachment-rate", &S::attachment_rate, &S::control_threads,
+       &S::control_queue},
+      {"Trustees.Submit", "submit-rate", &S::submit_rate, &S::control_threads, &S::control_queue},
+      {"Reading.Info", "info-rate", &S::info_rate, &S::reading_threads, &S::reading_queue},
+      {"Reading.ListPolls", "list-polls-rate", &S::list_polls_rate, &S::reading_threads,
+       &S::reading_queue},
+      {"Reading.Status", "status-rate", &S::status_rate, &S::reading_threads, &S::reading_queue},
+      {"Reading.Checkpoint", "checkpoint-rate", &S::checkpoint_rate, &S::reading_threads,
+       &S::reading_queue},
+      {"Reading.Entries", "entries-rate", &S::entries_rate, &S::reading_threads, &S::reading_queue},
+      {"Reading.LastRevision", "last-revision-rate", &S::last_revision_rate, &S::reading_threads,
+       &S::reading_queue},
+  };
+  return all;
+}
 
 const std::vector<Setting>& AllSettings() {
   static const std::vector<Setting> all = MakeSettings();

@@ -24,11 +24,31 @@ struct Settings {
   std::string rocksdb_log;  ///< folder
   uint64_t max_polls = 64;
   uint64_t sequencer_queue = 4096;
+  // Of each method of the service.
   uint64_t issuing_threads = 2, issuing_queue = 1024;
   uint64_t casting_threads = 2, casting_queue = 4096;
   uint64_t control_threads = 2, control_queue = 256;
-  uint64_t reading_threads = 2, reading_queue = 1024;
+  uint64_t reading_threads = 1, reading_queue = 1024;
+  // Calls a second; 0: no limit.
+  uint64_t begin_rate = 200, answer_rate = 200, fetch_rate = 200;
+  uint64_t cast_rate = 1000;
+  uint64_t approve_rate = 50, pending_rate = 100, attachment_rate = 50, submit_rate = 100;
+  uint64_t info_rate = 1000, list_polls_rate = 500, status_rate = 1000, checkpoint_rate = 1000;
+  uint64_t entries_rate = 500, last_revision_rate = 500;
+  uint64_t stream_seconds = 300;
+  uint64_t memory = 512;  ///< MiB
 };
+
+/// Where the settings have a method's limits.
+struct MethodLimit {
+  std::string_view method;  ///< "Casting.Cast"
+  std::string_view rate_name;
+  uint64_t Settings::*rate;
+  uint64_t Settings::*threads;
+  uint64_t Settings::*queue;
+};
+/// All methods of proto/urna.proto.
+const std::vector<MethodLimit>& MethodLimits();
 
 /// One setting: the flag --NAME and the line "NAME = value" of the configuration file.
 struct Setting {

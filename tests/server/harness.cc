@@ -138,7 +138,7 @@ absl::Status TestServer::TryStart() {
   environment.clock = &clock;
   environment.steward_interval = std::chrono::milliseconds(10);
   environment.before_append = before_append;
-  environment.before_check = before_check;
+  environment.before_work = before_work;
   environment.log = [this](std::string_view line) {
     std::lock_guard guard(log_mutex_);
     log_ += line;
@@ -176,12 +176,15 @@ void TestServer::SetDeadline(grpc::ClientContext& context) {
 }
 
 Outcome TestServer::From(const grpc::Status& status, const grpc::ClientContext& context) {
-  Outcome outcome{status.error_code(), "", status.error_message()};
-  const auto& metadata = context.GetServerTrailingMetadata();
-  const auto found = metadata.find("urna-reject");
-  if (found != metadata.end()) {
-    outcome.reject = std::string(found->second.data(), found->second.size());
-  }
+  Outcome outcome{status.error_code(), "", status.error_message(), ""};
+  const auto trailer = [&context](const char* name) {
+    const auto& metadata = context.GetServerTrailingMetadata();
+    const auto found = metadata.find(name);
+    return found == metadata.end() ? std::string()
+                                   : std::string(found->second.data(), found->second.size());
+  };
+  outcome.reject = trailer("urna-reject");
+  outcome.retry_after_ms = trailer("grpc-retry-pushback-ms");
   return outcome;
 }
 

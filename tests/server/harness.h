@@ -3,10 +3,12 @@
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -26,8 +28,17 @@ class FakeClock final : public Clock {
   uint64_t Now() const override { return now_; }
   void Set(uint64_t now) { now_ = now; }
 
+  std::chrono::steady_clock::time_point Ticks() const override {
+    return frozen_ticks_.has_value() ? *frozen_ticks_ : Clock::Ticks();
+  }
+  /// From now on rates see this time only. Before Start.
+  void SetTicks(std::chrono::steady_clock::duration ticks) {
+    frozen_ticks_ = std::chrono::steady_clock::time_point(ticks);
+  }
+
  private:
   std::atomic<uint64_t> now_{0};
+  std::optional<std::chrono::steady_clock::time_point> frozen_ticks_;
 };
 
 /// A poll that is quick to run.
@@ -39,6 +50,7 @@ struct Outcome {
   grpc::StatusCode code = grpc::StatusCode::OK;
   std::string reject;
   std::string message;
+  std::string retry_after_ms = {};  ///< trailer "grpc-retry-pushback-ms"
   bool ok() const { return code == grpc::StatusCode::OK; }
 };
 std::ostream& operator<<(std::ostream& out, const Outcome& outcome);
@@ -89,7 +101,7 @@ class TestServer {
   // --- Before Start ---
   Settings settings;
   std::function<absl::Status()> before_append;
-  std::function<void()> before_check;
+  BeforeWork before_work;
 
   urna::testing::TestElection election;  ///< keys, voters and definition
   FakeClock clock;

@@ -75,7 +75,9 @@ TEST(Lanes, AFullQueueOfBallotsRefusesAndNothingElseSuffers) {
   TestServer s(kSmall);
   s.settings.casting_threads = 1;
   s.settings.casting_queue = 1;
-  s.before_check = [&gate] { gate.Pass(); };
+  s.before_work = [&gate](std::string_view method) {
+    if (method == "Casting.Cast") gate.Pass();
+  };
   s.RunUntilOpen();
   std::vector<std::string> ballots;
   for (size_t voter = 0; voter < 4; ++voter) ballots.push_back(s.MakeBallot(voter, 0));
