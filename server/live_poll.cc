@@ -1,5 +1,6 @@
 #include "server/live_poll.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/status.h"
@@ -97,28 +98,44 @@ poll::State::ReadRecord LivePoll::Reader() {
   };
 }
 
-void LivePoll::NotePendingRevision(const poll::State& before, const poll::BallotCast& ballot) {
+void LivePoll::NoteRevision(uint64_t index, const poll::BallotCast& ballot) {
   // crypto::EncodeBallot begins: u16le revision | ballot key.
-  const auto key = Point::Decode(std::string_view(ballot.ballot).substr(2, 32));
-  if (key.ok()) pending_revisions_.try_emplace(*key, before.LastRevision(*key));
+  const std::string_view bytes = ballot.ballot;
+  Revision noted{index, {}, 0};
+  for (size_t i : {1, 0}) {
+    noted.revision = static_cast<uint16_t>(noted.revision << 8 | static_cast<uint8_t>(bytes[i]));
+  }
+  std::copy_n(bytes.begin() + 2, noted.ballot_key.size(), noted.ballot_key.begin());
+  unpublished_revisions_.push_back(noted);
+}
+
+void LivePoll::ShowRevisions(uint64_t size) {
+  std::lock_guard guard(revisions_mutex_);
+  while (!unpublished_revisions_.empty() && unpublished_revisions_.front().index < size) {
+    const Revision& next = unpublished_revisions_.front();
+    revisions_[next.ballot_key] = next.revision;
+    unpublished_revisions_.pop_front();
+  }
 }
 
 uint16_t LivePoll::PublishedRevision(const Point& ballot_key) const {
-  const auto pending = pending_revisions_.find(ballot_key);
-  return pending != pending_revisions_.end() ? pending->second : state.LastRevision(ballot_key);
+  std::lock_guard guard(revisions_mutex_);
+  const auto found = revisions_.find(ballot_key.bytes());
+  return found == revisions_.end() ? 0 : found->second;
 }
 
 void LivePoll::Publish(uint64_t now) {
   published_size_ = state.size();
   published_note_ = head_note;
   published_period_ = now / state.definition()->publish_every;
-  pending_revisions_.clear();
+  ShowRevisions(published_size_);
 }
 
 void LivePoll::ResumePublication(uint64_t size, std::string note, uint64_t period) {
   published_size_ = size;
   published_note_ = std::move(note);
   published_period_ = period;
+  ShowRevisions(size);
 }
 
 bool LivePoll::PublishesByClock() const {

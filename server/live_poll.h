@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -83,11 +85,8 @@ class LivePoll {
 
   /// What `state` reads earlier records with.
   poll::State::ReadRecord Reader();
-  /// Before `ballot` is applied to `before`, none of whose records after the last publication has
-  /// not been noted: remembers its key's published revision.
-  void NotePendingRevision(const poll::State& before, const poll::BallotCast& ballot);
-  /// The last published revision of a ballot key; 0 if none.
-  uint16_t PublishedRevision(const Point& ballot_key) const;
+  /// For every ballot that was applied, as record `index`: its revision is shown when that is.
+  void NoteRevision(uint64_t index, const poll::BallotCast& ballot);
   /// Shows everything written so far. `now`: Unix seconds.
   void Publish(uint64_t now);
   /// Resumes with the publication of an earlier run.
@@ -104,6 +103,9 @@ class LivePoll {
   // --- Without `lock`, from any thread ---
 
   std::shared_ptr<const PublicView> view() const;
+  /// The last published revision of a ballot key; 0 if none. Waits for no write: how long an answer
+  /// takes must not tell when a ballot comes.
+  uint16_t PublishedRevision(const Point& ballot_key) const;
   /// Ballots that arrived in time and are not answered yet. `ended` waits for them.
   std::atomic<int64_t> ballots_in_flight{0};
   /// The end in force.
@@ -113,7 +115,16 @@ class LivePoll {
   uint64_t published_size_ = 0;
   std::string published_note_;
   uint64_t published_period_ = 0;
-  absl::flat_hash_map<Point, uint16_t> pending_revisions_;  // by ballot key
+  struct Revision {
+    uint64_t index;
+    std::array<uint8_t, 32> ballot_key;
+    uint16_t revision;
+  };
+  std::deque<Revision> unpublished_revisions_;
+  void ShowRevisions(uint64_t size);
+
+  mutable std::mutex revisions_mutex_;
+  absl::flat_hash_map<std::array<uint8_t, 32>, uint16_t> revisions_;  // published; by ballot key
 
   mutable std::mutex view_mutex_;
   std::shared_ptr<const PublicView> view_ = std::make_shared<const PublicView>();

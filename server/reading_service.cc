@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <shared_mutex>
 #include <utility>
 
 #include "base/status.h"
@@ -115,7 +114,6 @@ grpc::ServerUnaryReactor* ReadingService::LastRevision(grpc::CallbackServerConte
   return Unary(last_revision_, context, [this, request, response]() -> absl::Status {
     URNA_ASSIGN_OR_RETURN(const auto poll, PollField(book_, request->poll()));
     URNA_ASSIGN_OR_RETURN(const Point key, PointField("ballot_key", request->ballot_key()));
-    std::shared_lock guard(poll->lock);
     response->set_revision(poll->PublishedRevision(key));
     return absl::OkStatus();
   });

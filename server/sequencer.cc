@@ -212,12 +212,14 @@ absl::StatusOr<Appended> Sequencer::Plan(Item& item, TouchedPolls& touched) {
     }
     if (!absl::IsNotFound(stored.status())) return OutcomeUnknown();
     time = item.arrived - item.arrived % kHour;
-    poll.NotePendingRevision(poll.state, *ballot);
   }
   URNA_ASSIGN_OR_RETURN(auto records, ApplyGroup(poll.state, item.payloads, time));
   if (poll::SignedWithoutRoot(checked.payload.kind())) entry.officials_step = true;
   poll.unwritten.push_back(std::move(records[0]));
-  if (ballot != nullptr) entry.bodies[checked.payload.hash()] = appended.index;
+  if (ballot != nullptr) {
+    entry.bodies[checked.payload.hash()] = appended.index;
+    poll.NoteRevision(appended.index, *ballot);
+  }
   return appended;
 }
 

@@ -187,8 +187,7 @@ absl::Status Server::Replay(LivePoll& live, const ledger::Store::Head& head, uin
   std::vector<std::string> chunk;
   for (uint64_t first = 0; first < head.size; first += chunk.size()) {
     chunk.clear();
-    uint64_t last = std::min(first + kReplayChunk, head.size);
-    if (published > first) last = std::min(last, published);
+    const uint64_t last = std::min(first + kReplayChunk, head.size);
     const absl::Status scanned = store_->Scan(
         live.id, first, last, [&](uint64_t index, std::string_view record) -> absl::Status {
           chunk.emplace_back(record);
@@ -199,18 +198,16 @@ absl::Status Server::Replay(LivePoll& live, const ledger::Store::Head& head, uin
           return absl::CancelledError();
         });
     if (!scanned.ok() && !absl::IsCancelled(scanned)) return scanned;
-    if (published != 0 && first >= published) {
-      for (const std::string& bytes : chunk) {
-        URNA_ASSIGN_OR_RETURN(const auto record, ledger::DecodeRecord(bytes));
-        if (record.kind != static_cast<uint8_t>(poll::RecordKind::kBallotCast)) continue;
-        URNA_ASSIGN_OR_RETURN(
-            const auto payload,
-            poll::DecodePayload(record.kind, record.payload, replay.state().definition().get()));
-        live.NotePendingRevision(replay.state(), std::get<poll::BallotCast>(payload));
-      }
-    }
     replay.Append(chunk);
     URNA_RETURN_IF_ERROR(fault);
+    for (size_t i = 0; i < chunk.size(); ++i) {
+      URNA_ASSIGN_OR_RETURN(const auto record, ledger::DecodeRecord(chunk[i]));
+      if (record.kind != static_cast<uint8_t>(poll::RecordKind::kBallotCast)) continue;
+      URNA_ASSIGN_OR_RETURN(
+          const auto payload,
+          poll::DecodePayload(record.kind, record.payload, replay.state().definition().get()));
+      live.NoteRevision(first + i, std::get<poll::BallotCast>(payload));
+    }
   }
   live.state = std::move(replay).TakeState();
   if (live.state.root() != head.root || live.state.definition() == nullptr) {

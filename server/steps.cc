@@ -127,6 +127,13 @@ absl::Status Steps::CheckSubmitter(const Step& step) const {
     definition = poll->view()->definition;
     const auto index = OfficialIndex(*definition, step.official);
     if (!index.has_value()) return UnknownOfficial("this key is no official's of this poll");
+    // Whether such a signature fits the ledger of the moment would show whether a ballot came.
+    if (poll->view()->phase == poll::Phase::kOpen && !poll::SignedWithoutRoot(step.kind)) {
+      return Reject("record.out-of-order",
+                    Cat("'", poll::KindName(static_cast<uint8_t>(step.kind)),
+                        "' is signed for a ledger that stands still; while the poll is open, pause "
+                        "it first"));
+    }
     std::shared_lock guard(poll->lock);
     place = poll->state.PlaceFor(step.kind, *index);
   }

@@ -110,8 +110,9 @@ std::string TestElection::MakeDefinition() const {
       R"("},"witnesses":{"needed":0,"list":[]},"times":{"issuing_from":")", base::FormatUtc(kStart),
       R"(","casting_from":")", base::FormatUtc(kStart), R"(","end":")",
       base::FormatUtc(kStart + 12 * kHour), R"(","latest_end":")",
-      base::FormatUtc(kStart + 24 * kHour), R"("},"publish_every":3600,"minimum_ballots":)",
-      options_.minimum_ballots, R"(,"revoting":)", options_.revoting ? "true" : "false", "}");
+      base::FormatUtc(kStart + 24 * kHour), R"("},"publish_every":)", options_.publish_every,
+      R"(,"minimum_ballots":)", options_.minimum_ballots, R"(,"revoting":)",
+      options_.revoting ? "true" : "false", "}");
 }
 
 ledger::NoteKey TestElection::checkpoint_key() const {

@@ -30,6 +30,7 @@ struct ElectionOptions {
   uint32_t trustees = 3, trustees_needed = 2;
   uint32_t issuers = 1;
   uint64_t minimum_ballots = 2;
+  uint64_t publish_every = 3600;
   bool revoting = true;
   bool rehearsal = false;
   std::string origin = "urna.example/test";
