@@ -80,7 +80,11 @@ std::string Snapshot(TestServer& s) {
   EXPECT_EQ(status.time(), s.clock.Now());
   status.clear_time();
   out += status.SerializeAsString();
-  add("Reading/ListPolls", v1::ListPollsRequest());
+  v1::ListPollsResponse polls;
+  EXPECT_TRUE(TestServer::Run([&](auto* context) {
+                return s.reading->ListPolls(context, {}, &polls);
+              }).ok());
+  out += std::to_string(polls.ByteSizeLong()) + polls.ShortDebugString();  // sorts titles
   v1::CheckpointRequest checkpoint;
   checkpoint.set_poll(Poll(s));
   add("Reading/Checkpoint", checkpoint);
