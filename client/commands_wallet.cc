@@ -246,7 +246,8 @@ void StatusReport::Judge() {
     Alarm(Cat("The ledger has a ballot of yours (record ", shown_.last_record, ", revision ",
               shown_.last_revision,
               ") that this wallet did not cast. A copy of the wallet or its recovery phrase is in "
-              "use elsewhere. If that is not you, vote again now: the last ballot counts."));
+              "use elsewhere. If that is not you, vote again while the poll is open: "
+              "the last ballot counts."));
   }
 }
 
