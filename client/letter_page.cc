@@ -273,7 +273,7 @@ class Template {
       title = type_.Set(markup, {.points = points -= 0.5}, kInfoWidth);
     }
     if (Height(title.get()) > kWindowHeight - 12) {
-      return Wrong("the poll's title is too long for a letter; choose fewer --language");
+      return Wrong("the poll's title is too long for a letter; choose fewer --lang");
     }
     URNA_RETURN_IF_ERROR(CheckGlyphs(title.get(), "the poll's title"));
     Show(cairo_, title.get(), InfoLeft(design_), kWindowTop);
@@ -333,7 +333,7 @@ class Template {
     }
     return Wrong(
         Cat("the instructions in ", design_.sections.size(),
-            " languages do not fit on one page; choose fewer with --language, or shorten --where "
+            " languages do not fit on one page; choose fewer with --lang, or shorten --where "
             "and --contact"));
   }
 

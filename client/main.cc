@@ -41,6 +41,8 @@ const std::map<std::string, std::string> kValueNames = {
     {"--name", "NAME"},
     {"--out", "FILE"},
     {"codes --out", "DIR"},
+    {"letters --out", "DIR"},
+    {"unseal --out", "DIR"},
     {"--passphrase-file", "FILE"},
     {"--persons-sha256", "FILE"},
     {"--phrase-file", "FILE"},
@@ -61,6 +63,19 @@ const std::map<std::string, std::string> kValueNames = {
     {"--name-column", "COLUMN"},
     {"--address-column", "COLUMN"},
     {"--style-column", "COLUMN"},
+    {"--contact", "WORDS"},
+    {"--id", "ID"},
+    {"--office", "DIR"},
+    {"--only", "ID"},
+    {"--seal-to", "PUBLIC-KEY"},
+    {"--sender", "WORDS"},
+    {"--show", "FILE"},
+    {"--time-zone", "ZONE"},
+    {"--title", "WORDS"},
+    {"--where", "WORDS"},
+    {"files", "FILE"},
+    {"new", "FILE"},
+    {"old", "FILE"},
 };
 
 cli::Facts Documentation() {
