@@ -334,7 +334,7 @@ std::string TableText(const Table& table, size_t indent) {
   write([&](size_t c) { return table.columns[c].head; });
   rule();
   for (size_t r = 0; r < table.rows.size(); ++r) {
-    if (table.last_is_total && r + 1 == table.rows.size()) rule();
+    if (table.last_is_total && r > 0 && r + 1 == table.rows.size()) rule();
     write([&](size_t c) { return table.rows[r][c]; });
   }
   return out;

@@ -75,6 +75,15 @@ Table ReconciliationTable(const Voice& voice, const poll::Definition& definition
   const Language language = voice.words;
   Table table;
   table.caption = Say(language, Phrase::kReconciliation);
+  if (numbers.styles.empty()) {
+    table.columns = {{.head = Say(language, Phrase::kWhat)},
+                     {.head = Say(language, Phrase::kCount), .number = true}};
+    for (size_t c = 0; c < numbers.columns.size(); ++c) {
+      table.rows.push_back(
+          {HeadOf(language, definition, numbers.columns[c]), Number(language, numbers.total[c])});
+    }
+    return table;
+  }
   table.columns.push_back({.head = Say(language, Phrase::kStyle), .poll_text = true});
   for (const Column& column : numbers.columns) {
     table.columns.push_back({.head = HeadOf(language, definition, column), .number = true});

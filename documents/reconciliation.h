@@ -9,7 +9,7 @@
 
 namespace urna::documents {
 
-/// One row for each style, and the total.
+/// One row for each style, and the total; of a single style one row for each number.
 Table ReconciliationTable(const Voice& voice, const poll::Definition& definition,
                           const poll::PublicReconciliation& numbers);
 /// Whether some number is hidden, so that a reader needs the legend.

@@ -628,6 +628,8 @@ absl::Status CheckSums(const Facts& facts) {
   URNA_RETURN_IF_ERROR(Same("in total", "cards online", r.ballots, "ballot keys", all.total.cast));
   URNA_RETURN_IF_ERROR(
       Same("in total", "cards on paper", r.paper_cards, "the styles have", all.total.paper));
+  URNA_RETURN_IF_ERROR(Same("in total", "credentials replaced", facts.credentials_replaced,
+                            "the styles have", all.total.replaced));
   const bool complete =
       std::ranges::all_of(all.total.registers, [](const auto& count) { return count.has_value(); });
   URNA_RETURN_IF_ERROR(Same("registers", "complete", r.registers_complete ? 1 : 0,

@@ -65,7 +65,8 @@ cli::Facts Documentation() {
       {"3", "nothing wrong so far, but not certified yet, or --poll was not given"},
       {"130", "interrupted; nothing was decided"}};
   facts.examples = {"urna ledger export --poll 3f...9a --folder ledger --server vote.example:7443",
-                    "urna-verify ledger --poll 3f...9a --receipt my.wallet.receipt-1"};
+                    "urna-verify ledger --poll 3f...9a --receipt my.wallet.receipt-1",
+                    "urna-verify ledger --poll 3f...9a --protocol result.html"};
   facts.see_also = {"urna-ledger(1)", "urna-receipt(1)"};
   return facts;
 }
@@ -101,7 +102,8 @@ int Main(int argc, char** argv) {
                          {"--poll", "ID"},
                          {"--receipt", "FILE"},
                          {"--since", "DIR"},
-                         {"--checkpoint", "FILE"}});
+                         {"--checkpoint", "FILE"},
+                         {"--protocol", "FILE"}});
   cli::AddDocumentation(&app, Documentation());
   try {
     app.parse(argc, argv);
