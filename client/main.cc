@@ -41,6 +41,7 @@ const std::map<std::string, std::string> kValueNames = {
     {"--name", "NAME"},
     {"--out", "FILE"},
     {"codes --out", "DIR"},
+    {"protocol --format", "{text,html,json}"},
     {"--passphrase-file", "FILE"},
     {"--persons-sha256", "FILE"},
     {"--phrase-file", "FILE"},

@@ -142,13 +142,16 @@ p { margin: 0.5em 0; }
 table { border-collapse: collapse; width: 100%; margin: 0.7em 0; }
 caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 th, td { border: 1px solid #777; padding: 0.25em 0.5em; text-align: left; vertical-align: top;
-  font-weight: normal; overflow-wrap: anywhere; }
+  font-weight: normal; overflow-wrap: break-word; }
 thead th { background: #eee; font-weight: bold; font-size: 0.88em; overflow-wrap: normal; hyphens: auto; }
+td.verbatim { overflow-wrap: anywhere; }
+.number:first-child { width: 2.2em; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 thead .number { white-space: normal; }
 .total > * { font-weight: bold; border-top: 2px solid #111; }
 .wide { font-size: 0.82em; }
 .wide th, .wide td { padding: 0.2em 0.35em; }
+.wide th:first-child { min-width: 6.5em; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.15em 1em; margin: 0.6em 0; }
 dt { color: #333; max-width: 15em; }
 dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
