@@ -94,13 +94,6 @@ std::string OneLine(std::string_view text) {
   return std::string(base::Trim(out));
 }
 
-std::string Percent(uint64_t part, uint64_t whole) {
-  if (whole == 0) return "-";
-  const uint64_t hundredths = part * 10000 / whole;
-  const uint64_t fraction = hundredths % 100;
-  return Cat(hundredths / 100, fraction < 10 ? ".0" : ".", fraction, "%");
-}
-
 std::string Padded(std::string_view text, size_t width) {
   std::string out(text);
   const auto characters = static_cast<size_t>(

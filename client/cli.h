@@ -47,8 +47,6 @@ absl::StatusOr<crypto::Ed25519Key> OpenIdentity(const GlobalOptions& global,
                                                 const std::string& path, std::string_view purpose);
 /// `text` without what could move a terminal's cursor or forge a line.
 std::string OneLine(std::string_view text);
-/// "33.33%" of `whole`, rounded down; "-" of nothing. Numbers up to 2^50.
-std::string Percent(uint64_t part, uint64_t whole);
 /// `text` filled up with blanks to `width` characters.
 std::string Padded(std::string_view text, size_t width);
 

@@ -43,6 +43,7 @@ const std::map<std::string, std::string> kValueNames = {
     {"codes --out", "DIR"},
     {"letters --out", "DIR"},
     {"unseal --out", "DIR"},
+    {"protocol --format", "{text,html,json}"},
     {"--passphrase-file", "FILE"},
     {"--persons-sha256", "FILE"},
     {"--phrase-file", "FILE"},

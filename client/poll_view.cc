@@ -253,7 +253,7 @@ absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchStart(
     return RootDiffers(checkpoint, replayer.state().root());
   }
   return std::unique_ptr<PollView>(
-      new PollView(std::move(replayer).TakeState(), std::move(checkpoint)));
+      new PollView(std::move(replayer).TakeState(), std::move(checkpoint), note));
 }
 
 absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchDefinition(Connection& connection,
@@ -309,7 +309,7 @@ absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchAll(Connection& connect
     return base::Annotate(RootDiffers(checkpoint, replayer.state().root()), path);
   }
   return std::unique_ptr<PollView>(
-      new PollView(std::move(replayer).TakeState(), std::move(checkpoint)));
+      new PollView(std::move(replayer).TakeState(), std::move(checkpoint), reader->note()));
 }
 
 // --- Exports

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
@@ -257,8 +258,14 @@ TEST_F(CliPollTest, RunsFromDefinitionToCertificate) {
   EXPECT_EQ(tally["contests"][0]["quorum_met"], true);
   EXPECT_EQ(tally["contests"][0]["verdict"], "undecided");
   const Outcome table = Run(Cat("poll tally", Poll()));
-  EXPECT_THAT(table.out, AllOf(HasSubstr("turnout 100.00%"), HasSubstr("50.00%"),
+  EXPECT_THAT(table.out, AllOf(HasSubstr("turnout 100.00\u00a0%"), HasSubstr("50.00\u00a0%"),
                                HasSubstr("undecided"), HasSubstr("Not certified yet")));
+
+  const std::string protocol = Cat("poll protocol", Poll(), " --format ");
+  const Outcome uncertified = Run(Cat(protocol, "text --out early.txt"));
+  EXPECT_EQ(uncertified.status, 1);
+  EXPECT_THAT(uncertified.err, HasSubstr("the poll is closed, not certified"));
+  EXPECT_FALSE(std::filesystem::exists(Path("early.txt")));
 
   const Outcome unasked = Step("certify", 1);
   EXPECT_EQ(unasked.status, 1);
@@ -267,6 +274,23 @@ TEST_F(CliPollTest, RunsFromDefinitionToCertificate) {
   EXPECT_EQ(election_.state().phase(), poll::Phase::kCertified);
   EXPECT_THAT(election_.faults(), IsEmpty());
   EXPECT_THAT(Run(Cat("poll tally", Poll())).out, Not(HasSubstr("Not certified yet")));
+
+  // The record of the result: the same bytes from the server and from an export.
+  ASSERT_EQ(Run(Cat("ledger export --folder ledger", Poll())).status, 0);
+  for (const auto& [format, ending] :
+       std::map<std::string, std::string>{{"text", "txt"}, {"html", "html"}, {"json", "json"}}) {
+    const Outcome made = Run(Cat(protocol, format, " --out made.", ending, " --json"));
+    ASSERT_EQ(made.status, 0) << made.err;
+    const std::string bytes = base::ReadFile(Path(Cat("made.", ending))).value();
+    EXPECT_EQ(made.json()["sha256"], base::Hex(crypto::HashSha256(bytes)));
+    const std::string verify =
+        Cat("cd ", Path("."), " && " URNA_BIN "/urna-verify ledger --poll ",
+            base::Hex(election_.state().poll()), " --protocol verified.", ending, " >/dev/null");
+    ASSERT_EQ(std::system(verify.c_str()), 0);
+    EXPECT_EQ(base::ReadFile(Path(Cat("verified.", ending))).value(), bytes);
+    EXPECT_THAT(bytes, HasSubstr("power cut"));
+  }
+  EXPECT_EQ(Run(Cat(protocol, "pdf --out made.pdf")).status, 2);
 
   const Outcome late = Step("cancel --reason late", 1);
   EXPECT_EQ(late.status, 1);
