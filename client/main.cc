@@ -98,12 +98,14 @@ int Run(int argc, char** argv) {
   AddOfficialCommands(app, global, &action);
   AddTrusteeCommands(app, global, &action);
   AddLedgerCommands(app, global, &action);
+  AddKeyCommands(app, global, &action);
   for (const auto& [group, commands] :
        std::initializer_list<std::pair<const char*, std::vector<const char*>>>{
            {"For residents", {"vote", "receipt", "ballot"}},
            {"For officials", {"poll", "roll", "official"}},
            {"For trustees", {"trustee"}},
-           {"For auditors", {"ledger"}}}) {
+           {"For auditors", {"ledger"}},
+           {"For all of them", {"key"}}}) {
     for (const char* command : commands) app.get_subcommand(command)->group(group);
   }
   // CLI11 would name the missing command before the unknown one that stands in its place.
