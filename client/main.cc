@@ -32,6 +32,7 @@ const std::map<std::string, std::string> kValueNames = {
     {"--definition", "FILE"},
     {"--enrolment", "TEXT"},
     {"--evidence", "FILE"},
+    {"--export", "FILE"},
     {"--fingerprint", "DIGITS"},
     {"--folder", "DIR"},
     {"--key", "FILE"},
@@ -39,6 +40,7 @@ const std::map<std::string, std::string> kValueNames = {
     {"--lang", "LANGUAGE"},
     {"--ledger", "DIR"},
     {"--name", "NAME"},
+    {"--new-passphrase-file", "FILE"},
     {"--out", "FILE"},
     {"codes --out", "DIR"},
     {"--passphrase-file", "FILE"},
@@ -72,7 +74,9 @@ cli::Facts Documentation() {
   facts.environment = {
       {"URNA_PASSPHRASE",
        "The passphrase of key files and wallets, where no --passphrase-file is given. Other "
-       "programs of the same user may read it: rather let the terminal ask."}};
+       "programs of the same user may read it: rather let the terminal ask."},
+      {"URNA_NEW_PASSPHRASE",
+       "The new passphrase of urna key passphrase, where no --new-passphrase-file is given."}};
   facts.see_also = {"urna-verify(1)", "urna-server(8)"};
   return facts;
 }

@@ -244,8 +244,9 @@ TEST_F(TrusteeTest, RefusesWithSharesOfAnotherCeremony) {
   RunUntilRegisters();
   std::swap(secrets_[0].shares, secrets_[1].shares);
   EXPECT_EQ(Id(Decrypt(state(), 1, 0).status()), "decryption.share-invalid");
+  // Without any they are opened again.
   secrets_[0].shares.clear();
-  EXPECT_EQ(Decrypt(state(), 1, 0).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(Decrypt(state(), 1, 0).ok());
 }
 
 // --- Older copies of the state file
@@ -431,7 +432,6 @@ TEST_F(TrusteeTest, AShareOfARehearsalIsNoShareOfTheTally) {
   EXPECT_EQ(Id(election_.faults()[0].second), "decryption.share-invalid");
   // Nor is a share of the aggregate one of a rehearsal, whoever asks for it.
   RehearsalShare share = *Rehearse(state(), "", &secrets_[0]);
-  Send(Decrypt(state(), 1, 0));
   const Submission real = Decrypt(state(), 1, 0).value();
   share.share =
       poll::DecodeDecryptionShare(std::get<poll::DecryptionPart>(
@@ -596,11 +596,11 @@ TEST_F(TrusteeTest, AStateFileOfANewerVersionSaysSo) {
   std::string text = secrets_[0].Encode().Expose();
   const std::string format = "urna-trustee/1";
   text.replace(text.find(format), format.size(), "urna-trustee/2");
-  const auto newer = TrusteeSecrets::Decode(crypto::SecretText(text));
+  const auto newer = TrusteeSecrets::Decode(crypto::SecretText(std::string(text)));
   EXPECT_EQ(newer.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(Text(newer.status()), HasSubstr("format is urna-trustee/2"));
   text.replace(text.find("urna-trustee/2"), format.size(), "urna-truster/1");
-  EXPECT_THAT(Text(TrusteeSecrets::Decode(crypto::SecretText(text)).status()),
+  EXPECT_THAT(Text(TrusteeSecrets::Decode(crypto::SecretText(std::string(text))).status()),
               HasSubstr("not a trustee's state"));
 }
 
