@@ -382,6 +382,10 @@ absl::Status State::On(const RollSealed& p, const Input&) {
 
 // --- Issuers and trustees ------------------------------------------------------------------------
 
+std::string State::TrusteeName(uint32_t trustee) const {
+  return Cat("trustee ", trustee, " (", definition_->trustees.at(Index(trustee)).name, ")");
+}
+
 absl::Status State::On(const IssuerJoined& p, const Input&) {
   URNA_RETURN_IF_ERROR(Require(Phase::kIssuers, RecordKind::kIssuerJoined));
   if (p.issuer >= issuer_keys_.size()) {
@@ -482,7 +486,8 @@ absl::Status State::On(const Confirmed& p, const Input&) {
                                               .trustee = p.trustee,
                                               .R = base,
                                               .P = public_shares_[Index(p.trustee)]};
-  URNA_RETURN_IF_ERROR(crypto::VerifyDecryptionShare(statement, p.self_test));
+  URNA_RETURN_IF_ERROR(base::Annotate(crypto::VerifyDecryptionShare(statement, p.self_test),
+                                      TrusteeName(p.trustee)));
   confirmed_[Index(p.trustee)] = true;
   ++trustee_records_[Index(p.trustee)];
   if (std::ranges::all_of(confirmed_, [](bool c) { return c; })) phase_ = Phase::kReady;
@@ -510,11 +515,11 @@ absl::Status State::On(const Complained& p, const Input&) {
   const Dealt& dealt = *dealt_[Index(p.dealer)];
   const bool dealer_honest =
       crypto::OpenShares(key, p.trustee, dealt.deal, dealt.sealed[Index(p.trustee)]).ok();
-  const uint32_t at_fault = dealer_honest ? p.trustee : p.dealer;
-  reason_ =
-      Cat("trustee ", p.trustee, " complained about the shares of trustee ", p.dealer,
-          "; at fault is trustee ", at_fault, " (", definition_->trustees[Index(at_fault)].name,
-          "), who ", dealer_honest ? "complained about correct shares" : "sent wrong shares");
+  complaint_ =
+      Cat(TrusteeName(p.trustee), " complained about the shares of ", TrusteeName(p.dealer),
+          "; at fault is ", TrusteeName(dealer_honest ? p.trustee : p.dealer), ", who ",
+          dealer_honest ? "complained about correct shares" : "sent wrong shares");
+  reason_ = complaint_;
   ++trustee_records_[Index(p.trustee)];
   phase_ = Phase::kFailed;
   return absl::OkStatus();
@@ -970,7 +975,8 @@ absl::Status State::On(const DecryptionPart& p, const Input&) {
                                               .trustee = p.trustee,
                                               .R = input.R,
                                               .P = input.P};
-  URNA_RETURN_IF_ERROR(crypto::VerifyDecryptionShare(statement, share));
+  URNA_RETURN_IF_ERROR(
+      base::Annotate(crypto::VerifyDecryptionShare(statement, share), TrusteeName(p.trustee)));
   shares_[{p.contest, p.trustee}] = std::move(share.D[0]);
   ++trustee_records_[Index(p.trustee)];
   return absl::OkStatus();
@@ -1104,7 +1110,7 @@ absl::Status State::On(const Cancelled& p, const Input& in) {
   URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
   CountSteps(p.approvals);
   Conclude(p.approvals, in.time);
-  reason_ = p.reason;
+  reason_ = complaint_.empty() ? p.reason : Cat(p.reason, " (", complaint_, ")");
   phase_ = Phase::kCancelled;
   return absl::OkStatus();
 }

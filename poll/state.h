@@ -177,6 +177,9 @@ class State {
   /// Why the ceremony failed or the poll was cancelled or paused; "" otherwise.
   const std::string& reason() const { return reason_; }
   const Course& course() const { return course_; }
+  /// Who complained about whom and which of the two is at fault; "" without a complaint. Stays
+  /// known when the poll is cancelled.
+  const std::string& complaint() const { return complaint_; }
 
   // --- Signing the next step ---
   /// Where the step `kind` by official `official` stands if it is the next record(s).
@@ -270,6 +273,8 @@ class State {
                                 const Payload& payload, uint64_t index, uint64_t counter,
                                 const crypto::Ed25519Signature& signature) const;
   void CountSteps(const Approvals& approvals);
+  /// "trustee 2 (Jan Kowalski)".
+  std::string TrusteeName(uint32_t trustee) const;
   absl::Status TakeCeremonyEnd();
   void AddBallot(const crypto::Ballot& ballot, uint16_t style, bool add);
   absl::StatusOr<size_t> RollSlot(const Point& credential) const;
@@ -316,6 +321,7 @@ class State {
   Phase phase_ = Phase::kEmpty;
   std::string reason_;
   Course course_;
+  std::string complaint_;
 
   Defined defined_;
   std::string definition_json_;

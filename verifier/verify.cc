@@ -468,7 +468,8 @@ class Audit {
            Cat(issuers, issuers == 1 ? " issuer" : " issuers"), kNotYet);
     const uint64_t trustees = d == nullptr ? 0 : d->trustees.size();
     if (Accepted(RecordKind::kComplained) > 0) {
-      Of(CheckId::kKeyCeremony).Skip("ended by a complaint; this poll can only be cancelled");
+      Of(CheckId::kKeyCeremony)
+          .Skip(Cat("ended by a complaint, this poll can only be cancelled: ", s.complaint()));
     } else {
       PassIf(CheckId::kKeyCeremony, trustees > 0 && Accepted(RecordKind::kConfirmed) == trustees,
              d == nullptr ? "" : Cat(d->trustees_needed, " of ", trustees, " trustees decrypt"),
