@@ -656,9 +656,13 @@ absl::Status State::On(const Resumed& p, const Input&) {
   return absl::OkStatus();
 }
 
-absl::Status State::On(const Extended& p, const Input&) {
+absl::Status State::On(const Extended& p, const Input& in) {
   if (phase_ != Phase::kPaused) {
     URNA_RETURN_IF_ERROR(Require(Phase::kOpen, RecordKind::kExtended));
+  }
+  if (in.time >= end_) {
+    return Reject("extension.late", Cat("extended at ", base::FormatUtc(in.time),
+                                        ", but voting ended at ", base::FormatUtc(end_)));
   }
   if (p.end <= end_ || p.end > definition_->latest_end) {
     return Reject("extension.end", Cat("the new end ", base::FormatUtc(p.end),
@@ -853,6 +857,9 @@ bool State::LastCountDone(uint32_t issuer) const { return last_count_done_.at(is
 bool State::RegisterSettled(uint32_t issuer) const {
   return registers_.at(issuer).status != RegisterStatus::kAwaited;
 }
+bool State::IsRegisterMissing(uint32_t issuer) const {
+  return registers_.at(issuer).status == RegisterStatus::kMissing;
+}
 bool State::RegistersSettled() const {
   return std::ranges::all_of(
       registers_, [](const Register& r) { return r.status != RegisterStatus::kAwaited; });
@@ -882,6 +889,10 @@ uint64_t State::ContestBallots(uint32_t contest) const {
 
 bool State::NeedsDecryption(uint32_t contest) const {
   return ContestBallots(contest) >= std::max<uint64_t>(2, definition_->minimum_ballots);
+}
+
+uint64_t State::FreeForPaper(uint32_t style) const {
+  return roll_per_style_[style] - std::min(roll_per_style_[style], ballots_per_style_[style]);
 }
 
 uint16_t State::LastRevision(const Point& ballot_key) const {
@@ -952,8 +963,7 @@ absl::Status State::On(const PaperCounted& p, const Input&) {
   if (paper_[p.style].has_value()) {
     return Reject("paper.twice", Cat("the paper of style ", p.style, " was counted before"));
   }
-  const uint64_t free =
-      roll_per_style_[p.style] - std::min(roll_per_style_[p.style], ballots_per_style_[p.style]);
+  const uint64_t free = FreeForPaper(p.style);
   if (p.cards > free) {
     return Reject("paper.exceeds-roll",
                   Cat(p.cards, " cards, but only ", free, " on the roll have not voted online"));

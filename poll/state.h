@@ -26,8 +26,8 @@ struct PollContext {
   std::shared_ptr<const Definition> definition;
   Hash32 poll{};
   Hash32 opening{};
-  std::vector<Point> keys;                      ///< K_1 .. K_W
-  std::vector<crypto::BallotContext> styles;    ///< by style; issuers' TokenInfo inside
+  std::vector<Point> keys;                    ///< K_1 .. K_W
+  std::vector<crypto::BallotContext> styles;  ///< by style; issuers' TokenInfo inside
 };
 
 struct RawPayload {
@@ -45,8 +45,9 @@ class CheckedPayload {
   const Hash32& hash() const { return hash_; }
 
  private:
-  friend std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(
-      const Definition*, const PollContext*, std::span<const RawPayload>);
+  friend std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(const Definition*,
+                                                                   const PollContext*,
+                                                                   std::span<const RawPayload>);
   friend absl::StatusOr<CheckedPayload> DecodeStored(const Definition*, const PollContext*,
                                                      const RawPayload&);
   friend class State;
@@ -81,19 +82,19 @@ enum class Phase {
   kReady,       ///< may be opened
   kOpen,
   kPaused,
-  kEnded,       ///< last issuance counts, then closing
-  kClosed,      ///< registers, decryption, paper, certificate
+  kEnded,   ///< last issuance counts, then closing
+  kClosed,  ///< registers, decryption, paper, certificate
   kCertified,
-  kFailed,      ///< a complaint ended the key ceremony: only cancelling is left
+  kFailed,  ///< a complaint ended the key ceremony: only cancelling is left
   kCancelled,
 };
 std::string PhaseName(Phase phase);
 
 struct ContestResult {
   uint64_t entitled = 0;
-  uint64_t ballots = 0;      ///< counted online ballots that carry this contest
+  uint64_t ballots = 0;  ///< counted online ballots that carry this contest
   uint64_t paper_cards = 0;
-  bool withheld = false;     ///< fewer ballots than the minimum: not decrypted
+  bool withheld = false;         ///< fewer ballots than the minimum: not decrypted
   std::vector<uint64_t> online;  ///< per option
   std::vector<uint64_t> paper;   ///< per option
   counting::ContestOutcome outcome;
@@ -151,6 +152,8 @@ class State {
   const std::vector<RollEntry>& roll() const { return roll_; }
   /// Style of a credential that may be given a token now: on the roll and not replaced.
   std::optional<uint16_t> StyleOf(const Point& credential) const;
+  /// Whether a newer credential stands in its place.
+  bool IsReplaced(const Point& credential) const { return replaced_.contains(credential); }
   /// The credential that `credential` replaced, if any.
   std::optional<Point> ReplacedBy(const Point& credential) const;
   const std::vector<std::optional<Point>>& issuer_keys() const { return issuer_keys_; }
@@ -159,6 +162,8 @@ class State {
   bool LastCountDone(uint32_t issuer) const;
   bool RegisterSettled(uint32_t issuer) const;
   bool RegistersSettled() const;
+  /// Declared missing by officials.
+  bool IsRegisterMissing(uint32_t issuer) const;
 
   // --- Ceremony ---
   const std::vector<std::optional<TrusteeJoined>>& joined() const { return joined_; }
@@ -180,6 +185,12 @@ class State {
   /// The sum of the counted ballots' ciphertexts.
   const crypto::Ciphertext& Aggregate(uint32_t contest) const { return sums_[contest]; }
   bool HasShare(uint32_t contest, uint32_t trustee) const;
+  /// The outcome of the public draw; nullopt if there was none.
+  const std::optional<std::string>& lot() const { return lot_; }
+  /// Votes on paper by style; nullopt where none were counted.
+  const std::vector<std::optional<PaperCounted>>& paper() const { return paper_; }
+  /// How many of this style are on the roll and have no ballot in the ledger.
+  uint64_t FreeForPaper(uint32_t style) const;
   uint32_t ShareCount(uint32_t contest) const;
   /// What trustee `trustee` (from 1) proves for `contest`; views into the state.
   struct DecryptionInput {
@@ -274,7 +285,7 @@ class State {
   Hash32 roll_start_root_{};
   std::vector<Hash32> roll_parts_;
   bool roll_part_full_ = true;
-  std::vector<RollEntry> roll_;               // ascending by credential; 34 bytes an entry
+  std::vector<RollEntry> roll_;  // ascending by credential; 34 bytes an entry
   std::vector<uint64_t> roll_per_style_;
   absl::flat_hash_map<Point, Replacement> replacements_;  // new credential -> its roll slot
   absl::flat_hash_map<Point, Point> replaced_;            // old credential -> new
@@ -292,7 +303,7 @@ class State {
   absl::flat_hash_map<Point, BallotEntry> ballots_;  // by ballot key
   uint64_t ballot_records_ = 0;
   std::vector<uint64_t> ballots_per_style_;
-  std::vector<crypto::Ciphertext> sums_;  // by contest
+  std::vector<crypto::Ciphertext> sums_;       // by contest
   std::vector<std::vector<uint64_t>> issued_;  // by issuer, style
   std::vector<bool> last_count_done_;
 
@@ -301,7 +312,7 @@ class State {
   std::vector<uint8_t> answered_;  // by roll slot: bit i set if issuer i's register holds it
   std::optional<std::string> lot_;
   std::map<std::pair<uint32_t, uint32_t>, std::vector<Point>> shares_;  // (contest, trustee) -> D
-  std::vector<std::optional<PaperCounted>> paper_;  // by style
+  std::vector<std::optional<PaperCounted>> paper_;                      // by style
 };
 
 }  // namespace urna::poll
