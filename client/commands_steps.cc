@@ -313,7 +313,7 @@ absl::Status CountPaper(const GlobalOptions& global, const StepFlags& flags) {
   if (global.json) {
     PrintJson({{"step", "paper counted"}, {"recorded", true}, {"poll", base::Hex(flags.poll)}});
   } else {
-    std::cout << "all votes on paper in " << flags.file << " are on the ledger\n";
+    std::cout << "poll " << base::Hex(flags.poll) << ": 'paper counted' is on the ledger\n";
   }
   return absl::OkStatus();
 }
