@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <ctime>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -148,12 +149,30 @@ absl::Status CheckDefinition(const GlobalOptions& global, const std::string& pat
   return absl::OkStatus();
 }
 
-absl::Status PrintTemplate(const GlobalOptions& global, const std::string& kind) {
-  URNA_ASSIGN_OR_RETURN(const std::string text, poll::DefinitionTemplate(kind));
+absl::Status PrintTemplate(const GlobalOptions& global, const std::string& kind, bool rehearsal) {
+  URNA_ASSIGN_OR_RETURN(const std::string text, poll::DefinitionTemplate(kind, rehearsal));
   if (global.json) {
     PrintJson({{"kind", kind}, {"template", text}});
   } else {
     std::cout << text;
+  }
+  return absl::OkStatus();
+}
+
+struct RehearseFlags {
+  std::string path;
+  uint64_t from = 0, end = 0;
+};
+
+absl::Status Rehearse(const GlobalOptions& global, const RehearseFlags& flags) {
+  URNA_ASSIGN_OR_RETURN(const DefinitionFile file, ReadDefinition(flags.path));
+  const uint64_t from = flags.from > 0 ? flags.from : static_cast<uint64_t>(std::time(nullptr));
+  const auto text = poll::RehearsalOf(file.text, from, flags.end);
+  if (!text.ok()) return base::Annotate(text.status(), flags.path);
+  if (global.json) {
+    PrintJson({{"definition", *text}});
+  } else {
+    std::cout << *text;
   }
   return absl::OkStatus();
 }
@@ -166,6 +185,9 @@ absl::Status CreatePoll(const GlobalOptions& global, const std::string& path,
   URNA_ASSIGN_OR_RETURN(const uint32_t official, OfficialNumber(file.definition, key.public_key()));
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
+  if (file.definition.rehearsal) {
+    std::cerr << "*** REHEARSAL: this definition is of a poll that counts for nothing ***\n";
+  }
   poll::Defined defined;
   defined.length = static_cast<uint32_t>(file.text.size());
   defined.sha256 = crypto::HashSha256(file.text);
@@ -314,12 +336,29 @@ void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
 
   {
     auto kind = std::make_shared<std::string>();
+    auto rehearsal = std::make_shared<bool>(false);
     CLI::App* command =
         polls->add_subcommand("template", "Prints a commented definition to start from");
     command->add_option("kind", *kind, "referendum, survey or consultation")->required();
+    command->add_flag("--rehearsal", *rehearsal, "Of a rehearsal, whose result counts for nothing");
     AddExample(command, "urna poll template referendum > poll.json");
-    command->callback([&global, action, kind] {
-      *action = [&global, kind] { return PrintTemplate(global, *kind); };
+    command->callback([&global, action, kind, rehearsal] {
+      *action = [&global, kind, rehearsal] { return PrintTemplate(global, *kind, *rehearsal); };
+    });
+  }
+  {
+    auto flags = std::make_shared<RehearseFlags>();
+    CLI::App* command = polls->add_subcommand(
+        "rehearse", "Prints the definition of a rehearsal of a poll, from the poll's definition");
+    command->add_option("file", flags->path, "Definition of the real poll, JSON")->required();
+    AddTime(command, "--from", &flags->from, "Start of the rehearsal, UTC; otherwise now");
+    AddTime(command, "--end", &flags->end,
+            "End of voting, UTC; otherwise it lasts as long as the real poll");
+    AddExample(command, "urna poll rehearse poll.json > rehearsal.json",
+               "Everything stays but times, ledger name and roll label: a rehearsal has codes of "
+               "its own, and the\ncodes of neither are good for the other.");
+    command->callback([&global, action, flags] {
+      *action = [&global, flags] { return Rehearse(global, *flags); };
     });
   }
   {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 #include "client/cli.h"
 #include "client/official.h"
@@ -12,6 +14,12 @@ namespace urna::client {
 /// What became of an approval: how many there are, or that the step is on the ledger.
 void PrintApproval(const GlobalOptions& global, poll::RecordKind kind,
                    const v1::ApproveResponse& response, const std::string& poll_hex);
+
+/// Steps that lack approvals, as JSON and for people.
+nlohmann::json PendingJson(const poll::State& state, const std::vector<PendingStep>& pending);
+void PrintPending(const poll::State& state, const std::vector<PendingStep>& pending);
+/// What an official types after `urna poll` to approve this pending step, but for the key.
+std::string StepCommand(const poll::State& state, const poll::Payload& step);
 
 /// The commands of `urna poll` by which officials take the steps of a poll.
 void AddStepCommands(CLI::App* polls, GlobalOptions& global, Action* action);

@@ -6,6 +6,8 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "client/paper.h"
+#include "poll/step.h"
 
 namespace urna::client {
 namespace {
@@ -64,8 +66,23 @@ struct Judge {
                          Cat("the new end must be after ", base::FormatUtc(state.end()),
                              " and not after ", base::FormatUtc(latest)));
   }
-  absl::Status operator()(const poll::CredentialReplaced&) const {
-    return Demand(IsVoting(state.phase()), state, step, "an open or paused poll");
+  absl::Status operator()(const poll::CredentialReplaced& p) const {
+    URNA_RETURN_IF_ERROR(Demand(IsVoting(state.phase()), state, step, "an open or paused poll"));
+    const auto wrong = [](std::string_view which, const poll::Point& credential,
+                          std::string_view why) {
+      return base::Failure(absl::StatusCode::kFailedPrecondition,
+                           Cat(which, " ", base::Hex(credential.bytes()), " ", why));
+    };
+    if (state.IsReplaced(p.old_credential)) {
+      return wrong("the old credential", p.old_credential, "was replaced before");
+    }
+    if (!state.StyleOf(p.old_credential).has_value()) {
+      return wrong("the old credential", p.old_credential, "is not on the roll of this poll");
+    }
+    if (state.StyleOf(p.new_credential).has_value() || state.IsReplaced(p.new_credential)) {
+      return wrong("the new credential", p.new_credential, "is or was on the roll already");
+    }
+    return absl::OkStatus();
   }
   absl::Status operator()(const poll::Closed&) const {
     URNA_RETURN_IF_ERROR(Demand(state.phase() == Phase::kEnded, state, step,
@@ -81,13 +98,38 @@ struct Judge {
   }
   absl::Status operator()(const poll::RegisterMissing& p) const {
     URNA_RETURN_IF_ERROR(DemandReason(p.reason));
-    return Demand(state.phase() == Phase::kClosed, state, step, "a closed poll");
+    URNA_RETURN_IF_ERROR(Demand(state.phase() == Phase::kClosed, state, step, "a closed poll"));
+    if (p.issuer >= state.definition()->issuers.size()) {
+      return base::Failure(absl::StatusCode::kInvalidArgument, Cat("no issuer ", p.issuer));
+    }
+    if (!state.RegisterSettled(p.issuer)) return absl::OkStatus();
+    return base::Failure(
+        absl::StatusCode::kFailedPrecondition,
+        Cat("the register of issuer ", p.issuer, " (", state.definition()->issuers[p.issuer].name,
+            ") is ",
+            state.IsRegisterMissing(p.issuer) ? "declared missing already" : "on the ledger"));
   }
   absl::Status operator()(const poll::Lot&) const {
-    return Demand(state.phase() == Phase::kClosed, state, step, "a closed poll");
+    URNA_RETURN_IF_ERROR(Demand(state.phase() == Phase::kClosed, state, step, "a closed poll"));
+    if (state.lot().has_value()) {
+      return base::Failure(absl::StatusCode::kFailedPrecondition,
+                           Cat("the lot was drawn before: \"", *state.lot(), "\""));
+    }
+    for (uint32_t c = 0; c < state.definition()->contests.size(); ++c) {
+      if (state.ShareCount(c) > 0) {
+        return base::Failure(
+            absl::StatusCode::kFailedPrecondition,
+            "the lot must be drawn before the first trustee decrypts, and one has");
+      }
+    }
+    return absl::OkStatus();
   }
-  absl::Status operator()(const poll::PaperCounted&) const {
-    return Demand(state.phase() == Phase::kClosed, state, step, "a closed poll");
+  absl::Status operator()(const poll::PaperCounted& p) const {
+    URNA_RETURN_IF_ERROR(Demand(state.phase() == Phase::kClosed, state, step, "a closed poll"));
+    if (!state.paper().at(p.style).has_value()) return absl::OkStatus();
+    return base::Failure(absl::StatusCode::kFailedPrecondition,
+                         Cat("the paper of style ", state.definition()->styles[p.style].id,
+                             " was counted before; what is on the ledger stays"));
   }
   absl::Status operator()(const poll::Certified&) const {
     return Demand(state.phase() == Phase::kClosed, state, step, "a closed poll");
@@ -117,6 +159,76 @@ absl::StatusOr<bool> IsPending(Connection& connection, const v1::Step& step) {
   });
 }
 
+struct Describer {
+  const poll::State& state;
+
+  const poll::Definition& definition() const { return *state.definition(); }
+
+  std::string operator()(const poll::Defined&) const { return "define a new poll"; }
+  std::string operator()(const poll::RollSealed& p) const {
+    return Cat("seal the roll of ", p.count, " credentials (SHA-256 of its parts ",
+               base::Hex(p.parts_sha256), ", of the list of persons ", base::Hex(p.persons_sha256),
+               ")");
+  }
+  std::string operator()(const poll::Opened&) const {
+    const poll::Definition& d = definition();
+    return Cat("open the poll: definition, roll (", state.entitled(),
+               " entitled) and keys are fixed from then on; tokens from ",
+               base::FormatUtc(d.issuing_from), ", ballots from ", base::FormatUtc(d.casting_from),
+               " to ", base::FormatUtc(d.end));
+  }
+  std::string operator()(const poll::Paused& p) const {
+    return Cat(
+        "pause the poll: no tokens and no ballots until it is resumed, the end stays; for "
+        "everybody to read: \"",
+        p.reason, "\"");
+  }
+  std::string operator()(const poll::Resumed&) const {
+    return Cat("end the pause: tokens and ballots are taken again until ",
+               base::FormatUtc(state.end()));
+  }
+  std::string operator()(const poll::Extended& p) const {
+    return Cat("move the end of voting from ", base::FormatUtc(state.end()), " to ",
+               base::FormatUtc(p.end), "; for everybody to read: \"", p.reason, "\"");
+  }
+  std::string operator()(const poll::CredentialReplaced& p) const {
+    return Cat("replace credential ", base::Hex(p.old_credential.bytes()), " on the roll by ",
+               base::Hex(p.new_credential.bytes()),
+               ". If a token was given for the old one already, which only the issuers can see "
+               "until the poll is closed, they will refuse the new one: nobody votes twice");
+  }
+  std::string operator()(const poll::Closed&) const {
+    return Cat("close the ballot box: the last of ", state.ballot_records(), " ballots of each of ",
+               state.distinct_ballots(), " ballot keys is counted, and nothing else");
+  }
+  std::string operator()(const poll::RegisterMissing& p) const {
+    const std::string name =
+        p.issuer < definition().issuers.size() ? definition().issuers[p.issuer].name : "unknown";
+    return Cat("declare the register of issuer ", p.issuer, " (", name,
+               ") missing: the result will say that nobody can check whether only those entitled "
+               "voted; for everybody to read: \"",
+               p.reason, "\"");
+  }
+  std::string operator()(const poll::Lot& p) const {
+    return Cat("record the outcome of the public draw: \"", p.outcome, "\"");
+  }
+  std::string operator()(const poll::PaperCounted& p) const {
+    return Cat("add the votes on paper of ", DescribePaper(definition(), p));
+  }
+  std::string operator()(const poll::Certified& p) const {
+    return Cat("certify the result (SHA-256 of the certificate ",
+               base::Hex(crypto::HashSha256(p.body)), ")");
+  }
+  std::string operator()(const poll::Cancelled& p) const {
+    return Cat(
+        "cancel the poll for good: nothing is decrypted after it, no result will be known; "
+        "for everybody to read: \"",
+        p.reason, "\"");
+  }
+  template <typename T>
+  requires(!requires(T p) { p.approvals; }) std::string operator()(const T&) const { return ""; }
+};
+
 }  // namespace
 
 absl::StatusOr<uint32_t> OfficialNumber(const poll::Definition& definition,
@@ -130,6 +242,74 @@ absl::StatusOr<uint32_t> OfficialNumber(const poll::Definition& definition,
 
 absl::Status MayTake(const poll::State& state, const poll::Payload& step) {
   return std::visit(Judge{state, poll::KindName(static_cast<uint8_t>(poll::KindOf(step)))}, step);
+}
+
+std::string PendingStep::code() const { return base::Hex(crypto::HashSha256(body)).substr(0, 8); }
+
+absl::StatusOr<std::vector<PendingStep>> FetchPending(Connection& connection,
+                                                      const poll::State& state) {
+  v1::PendingRequest request;
+  request.set_poll(std::string(base::View(state.poll())));
+  URNA_ASSIGN_OR_RETURN(const v1::PendingResponse response,
+                        Call(connection.officials(), &v1::Officials::Stub::Pending, request));
+  const poll::Definition& definition = *state.definition();
+  const auto numbers = [&](const auto& keys) {
+    std::vector<uint32_t> out;
+    for (const std::string& key : keys) {
+      for (uint32_t i = 0; i < definition.officials.size(); ++i) {
+        if (base::View(definition.officials[i].key) == key) out.push_back(i);
+      }
+    }
+    return out;
+  };
+  std::vector<PendingStep> pending;
+  for (const v1::PendingStep& step : response.steps()) {
+    // No approvals are one zero byte.
+    auto payload =
+        poll::DecodePayload(static_cast<uint8_t>(step.kind()), step.body() + '\0', &definition);
+    if (!payload.ok()) return base::Annotate(payload.status(), "a step that the server shows");
+    pending.push_back({*std::move(payload), step.body(), numbers(step.officials()),
+                       numbers(step.lapsed()), step.since()});
+  }
+  return pending;
+}
+
+std::vector<PendingStep> Competing(const std::vector<PendingStep>& pending,
+                                   const poll::Payload& step, uint32_t official) {
+  std::vector<PendingStep> out;
+  for (const PendingStep& other : pending) {
+    if (poll::KindOf(other.step) != poll::KindOf(step) ||
+        poll::StepSubject(other.step) != poll::StepSubject(step) ||
+        other.body == poll::PayloadBody(step)) {
+      continue;
+    }
+    if (std::ranges::any_of(other.approved, [&](uint32_t i) { return i != official; })) {
+      out.push_back(other);
+    }
+  }
+  return out;
+}
+
+std::string DescribeStep(const poll::State& state, const poll::Payload& step) {
+  return std::visit(Describer{state}, step);
+}
+
+absl::StatusOr<uint32_t> Withdraw(Connection& connection, const poll::State& state,
+                                  const poll::Payload& step, uint32_t official,
+                                  const crypto::Ed25519Key& key) {
+  const poll::RecordKind kind = poll::KindOf(step);
+  v1::WithdrawRequest request;
+  request.set_poll(std::string(base::View(state.poll())));
+  request.set_kind(static_cast<uint32_t>(kind));
+  request.set_body(poll::PayloadBody(step));
+  request.set_official(std::string(base::View(key.public_key())));
+  // Ed25519 is deterministic: this is the signature that was sent.
+  const auto approval =
+      key.Sign(poll::OfficialMessage(kind, state.PlaceFor(kind, official), request.body()));
+  request.set_signature(std::string(base::View(key.Sign(poll::WithdrawalMessage(approval)))));
+  URNA_ASSIGN_OR_RETURN(const v1::WithdrawResponse response,
+                        Call(connection.officials(), &v1::Officials::Stub::Withdraw, request));
+  return response.approvals();
 }
 
 absl::StatusOr<v1::ApproveResponse> Approve(Connection& connection, const poll::State& state,

@@ -21,6 +21,7 @@
 #include "ledger/export.h"
 #include "ledger/record.h"
 #include "poll/replay.h"
+#include "poll/step.h"
 
 namespace urna::client {
 namespace {
@@ -308,8 +309,57 @@ absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchAll(Connection& connect
   if (replayer.state().size() != checkpoint.size || replayer.state().root() != checkpoint.root) {
     return base::Annotate(RootDiffers(checkpoint, replayer.state().root()), path);
   }
-  return std::unique_ptr<PollView>(
+  std::unique_ptr<PollView> view(
       new PollView(std::move(replayer).TakeState(), std::move(checkpoint), reader->note()));
+  for (uint64_t bundle = 0; bundle < reader->bundle_count(); ++bundle) {
+    URNA_ASSIGN_OR_RETURN(const std::vector<std::string> entries, reader->ReadBundle(bundle));
+    for (size_t i = 0; i < entries.size(); ++i) {
+      view->NoteStep(bundle * ledger::kTileWidth + i, entries[i]);
+    }
+  }
+  return view;
+}
+
+void PollView::NoteStep(uint64_t index, const std::string& bytes) {
+  const auto record = ledger::DecodeRecord(bytes);
+  if (!record.ok()) return;  // the replay has judged it
+  const auto kind = static_cast<poll::RecordKind>(record->kind);
+  if (!poll::IsOfficialStep(kind)) return;
+  auto payload = poll::DecodePayload(record->kind, record->payload, state_->definition().get());
+  if (payload.ok()) steps_.push_back({index, record->time, *std::move(payload)});
+}
+
+absl::Status PollView::Advance(Connection& connection) {
+  const Hash32 poll = state_->poll();
+  URNA_ASSIGN_OR_RETURN(std::string note, FetchCheckpointNote(connection, poll));
+  URNA_ASSIGN_OR_RETURN(ledger::Checkpoint checkpoint,
+                        ledger::OpenCheckpoint(note, state_->definition()->ballot_box));
+  poll::State next = *state_;
+  std::vector<std::string> records;
+  const auto take = [&](const std::string& bytes) -> absl::StatusOr<bool> {
+    URNA_ASSIGN_OR_RETURN(const ledger::Record record, ledger::DecodeRecord(bytes));
+    if (record.previous != next.last_leaf()) {
+      return Reject("ledger.chain-broken",
+                    Cat("record ", next.size(), " does not carry the hash of the one before it"));
+    }
+    const poll::RawPayload raw{record.kind, record.payload};
+    auto checked = poll::CheckPayloads(next.definition().get(), next.context().get(), {&raw, 1});
+    absl::Status status = checked[0].status();
+    if (status.ok()) status = next.Apply(*checked[0], record.time, ledger::LeafHash(bytes));
+    if (!status.ok()) return base::Annotate(status, Cat("record ", next.size()));
+    records.push_back(bytes);
+    return true;
+  };
+  URNA_RETURN_IF_ERROR(ReadRecords(connection, poll, next.size(), checkpoint.size, take));
+  if (next.size() != checkpoint.size || next.root() != checkpoint.root) {
+    return RootDiffers(checkpoint, next.root());
+  }
+  uint64_t index = state_->size();
+  *state_ = std::move(next);
+  checkpoint_ = std::move(checkpoint);
+  note_ = std::move(note);
+  for (const std::string& bytes : records) NoteStep(index++, bytes);
+  return absl::OkStatus();
 }
 
 // --- Exports

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -44,7 +45,18 @@ class PollView {
       Connection& connection, const Hash32& poll, const std::string& folder,
       const Progress& progress = [](std::string_view, uint64_t, uint64_t) {});
 
+  /// Takes what was published since then, checking it as before. For polls that are closed: no
+  /// earlier record is read again.
+  absl::Status Advance(Connection& connection);
+
   const poll::State& state() const { return *state_; }
+  /// The steps of officials on the ledger, in order. Only after FetchAll.
+  struct RecordedStep {
+    uint64_t index = 0;
+    uint64_t time = 0;  ///< Unix seconds, as the server wrote it
+    poll::Payload step;
+  };
+  const std::vector<RecordedStep>& steps() const { return steps_; }
   /// What the ballot box signed when this was fetched; at least as large as the state.
   const ledger::Checkpoint& checkpoint() const { return checkpoint_; }
   /// The signed note of that checkpoint, verbatim.
@@ -59,9 +71,12 @@ class PollView {
       Connection& connection, const Hash32& poll,
       const std::function<bool(const poll::State&)>& enough);
 
+  void NoteStep(uint64_t index, const std::string& record);
+
   std::unique_ptr<poll::State> state_;
   ledger::Checkpoint checkpoint_;
   std::string note_;
+  std::vector<RecordedStep> steps_;
 };
 
 /// Makes `folder` an export (ledger/export.h) of the published ledger: checks the poll id, the

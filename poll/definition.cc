@@ -27,6 +27,9 @@ constexpr uint32_t kMaxScore = 255;
 // The certificate, one record, holds two 64-bit totals per option and some 60 bytes per contest.
 constexpr size_t kMaxOptionsTogether = 2048;
 
+/// The last part of a rehearsal's origin begins with it; no other origin holds it.
+constexpr std::string_view kRehearsal = "rehearsal";
+
 absl::Status Invalid(std::string_view where, std::string_view why) {
   return base::Reject("definition.invalid", Cat(where, ": ", why));
 }
@@ -731,6 +734,25 @@ void CheckSizes(const Value& root, const Definition& definition) {
   }
 }
 
+/// Checkpoints and receipts carry the origin and nothing else about the poll: it alone must tell a
+/// rehearsal from a real poll.
+void CheckOrigin(const Value& origin, const Definition& definition) {
+  const std::string& name = definition.ballot_box.name;
+  const std::string_view last = std::string_view(name).substr(name.rfind('/') + 1);
+  if (definition.rehearsal && !last.starts_with(kRehearsal)) {
+    origin.Fail(Cat("this is a rehearsal: the part after the last '/' must begin with \"",
+                    kRehearsal, "\", such as votes.example.org/2030/rehearsal"));
+  }
+  std::string lower = name;
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c;
+  });
+  if (!definition.rehearsal && lower.find(kRehearsal) != std::string::npos) {
+    origin.Fail(
+        Cat("this is no rehearsal: its origin must not hold the word \"", kRehearsal, "\""));
+  }
+}
+
 }  // namespace
 
 uint32_t Definition::keys() const {
@@ -800,6 +822,7 @@ absl::StatusOr<Definition> ParseDefinition(std::string_view json) {
                      definition.ballot_box.name.size() > 255)) {
     box["origin"].Fail("must be a name of 1 to 255 bytes without spaces and '+'");
   }
+  CheckOrigin(box["origin"], definition);
   definition.ballot_box.type = ledger::kTypeEd25519;
   definition.ballot_box.key =
       ReadKey(box["key"], "the ballot box's server shows as its key", owners);

@@ -125,7 +125,14 @@ absl::StatusOr<Definition> ParseDefinition(std::string_view json);
 /// A commented start for `kind` ("referendum", "survey", "consultation"): JSON with every field,
 /// and lines beginning with // that explain them. It parses once its comments are stripped and its
 /// placeholders, "PUT-...-HERE", are filled in. Errors: NotFound with the known kinds.
-absl::StatusOr<std::string> DefinitionTemplate(std::string_view kind);
+absl::StatusOr<std::string> DefinitionTemplate(std::string_view kind, bool rehearsal = false);
+
+/// The definition of a rehearsal of the poll that `json` defines: the same but for `rehearsal`, an
+/// origin of its own, a roll label of its own, so that the codes of the one are never accepted by
+/// the other, and times that begin at `from`. With `end` (0: none) tokens and ballots are accepted
+/// from the start until then; without it all intervals stay as they are. Unix seconds.
+/// Errors: those of ParseDefinition; Reject("definition.invalid") if it is a rehearsal already.
+absl::StatusOr<std::string> RehearsalOf(std::string_view json, uint64_t from, uint64_t end);
 
 /// Empties every line whose first characters other than blanks are //. Lines keep their numbers.
 /// A poll's definition has no comments: clients strip them before anybody approves the text.

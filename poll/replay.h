@@ -16,8 +16,7 @@ class Replay {
  public:
   /// Calls `work(0) .. work(count - 1)`, in any order and on any thread, and returns when all are
   /// done.
-  using ParallelFor =
-      std::function<void(size_t count, const std::function<void(size_t)>& work)>;
+  using ParallelFor = std::function<void(size_t count, const std::function<void(size_t)>& work)>;
   /// Told of every record that breaks a rule (a Reject) or could not be judged (a failure).
   using OnFault = std::function<void(uint64_t index, uint8_t kind, const absl::Status& fault)>;
 

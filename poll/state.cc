@@ -670,6 +670,10 @@ absl::Status State::On(const Extended& p, const Input& in) {
   if (phase_ != Phase::kPaused) {
     URNA_RETURN_IF_ERROR(Require(Phase::kOpen, RecordKind::kExtended));
   }
+  if (in.time >= end_) {
+    return Reject("extension.late", Cat("extended at ", base::FormatUtc(in.time),
+                                        ", but voting ended at ", base::FormatUtc(end_)));
+  }
   if (p.end <= end_ || p.end > definition_->latest_end) {
     return Reject("extension.end", Cat("the new end ", base::FormatUtc(p.end),
                                        " is not after the present end ", base::FormatUtc(end_),
@@ -887,6 +891,9 @@ bool State::LastCountDone(uint32_t issuer) const { return last_count_done_.at(is
 bool State::RegisterSettled(uint32_t issuer) const {
   return registers_.at(issuer).status != RegisterStatus::kAwaited;
 }
+bool State::IsRegisterMissing(uint32_t issuer) const {
+  return registers_.at(issuer).status == RegisterStatus::kMissing;
+}
 bool State::RegistersSettled() const {
   return std::ranges::all_of(
       registers_, [](const Register& r) { return r.status != RegisterStatus::kAwaited; });
@@ -916,6 +923,10 @@ uint64_t State::ContestBallots(uint32_t contest) const {
 
 bool State::NeedsDecryption(uint32_t contest) const {
   return ContestBallots(contest) >= std::max<uint64_t>(2, definition_->minimum_ballots);
+}
+
+uint64_t State::FreeForPaper(uint32_t style) const {
+  return styles_[style].roll - std::min(styles_[style].roll, styles_[style].keys);
 }
 
 uint16_t State::LastRevision(const Point& ballot_key) const {
@@ -987,8 +998,7 @@ absl::Status State::On(const PaperCounted& p, const Input&) {
   if (paper_[p.style].has_value()) {
     return Reject("paper.twice", Cat("the paper of style ", p.style, " was counted before"));
   }
-  const uint64_t free =
-      styles_[p.style].roll - std::min(styles_[p.style].roll, styles_[p.style].keys);
+  const uint64_t free = FreeForPaper(p.style);
   if (p.cards > free) {
     return Reject("paper.exceeds-roll",
                   Cat(p.cards, " cards, but only ", free, " on the roll have not voted online"));

@@ -193,6 +193,8 @@ class State {
   const std::vector<RollEntry>& roll() const { return roll_; }
   /// Style of a credential that may be given a token now: on the roll and not replaced.
   std::optional<uint16_t> StyleOf(const Point& credential) const;
+  /// Whether a newer credential stands in its place.
+  bool IsReplaced(const Point& credential) const { return replaced_.contains(credential); }
   /// The credential that `credential` replaced, if any.
   std::optional<Point> ReplacedBy(const Point& credential) const;
   const std::vector<std::optional<Point>>& issuer_keys() const { return issuer_keys_; }
@@ -201,6 +203,8 @@ class State {
   bool LastCountDone(uint32_t issuer) const;
   bool RegisterSettled(uint32_t issuer) const;
   bool RegistersSettled() const;
+  /// Declared missing by officials.
+  bool IsRegisterMissing(uint32_t issuer) const;
 
   // --- Ceremony ---
   const std::vector<std::optional<TrusteeJoined>>& joined() const { return joined_; }
@@ -232,6 +236,12 @@ class State {
   /// The sum of the counted ballots' ciphertexts.
   const crypto::Ciphertext& Aggregate(uint32_t contest) const { return sums_[contest]; }
   bool HasShare(uint32_t contest, uint32_t trustee) const;
+  /// The outcome of the public draw; nullopt if there was none.
+  const std::optional<std::string>& lot() const { return lot_; }
+  /// Votes on paper by style; nullopt where none were counted.
+  const std::vector<std::optional<PaperCounted>>& paper() const { return paper_; }
+  /// How many of this style are on the roll and have no ballot in the ledger.
+  uint64_t FreeForPaper(uint32_t style) const;
   uint32_t ShareCount(uint32_t contest) const;
   /// What trustee `trustee` (from 1) proves for `contest`; views into the state.
   struct DecryptionInput {

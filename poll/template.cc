@@ -1,3 +1,5 @@
+#include <nlohmann/json.hpp>
+
 #include "base/status.h"
 #include "base/text.h"
 #include "poll/definition.h"
@@ -16,7 +18,9 @@ constexpr std::string_view kHead =
   // accept the same codes, so a poll that was cancelled can be repeated without new letters.
   "roll_label": "PUT-ROLL-LABEL-HERE",
 
-  // true for a rehearsal: everything works, and every result says that it counts for nothing.
+  // true for a rehearsal: everything works, and everything says that it counts for nothing. Then the
+  // last part of the ledger's name, "origin" below, must begin with "rehearsal"; otherwise the word
+  // must not be in it. `urna poll rehearse` makes a rehearsal of a finished definition.
   "rehearsal": false,
 
   // Languages of the ballot, the first is shown first. Every text must be given in each of them.
@@ -252,7 +256,8 @@ constexpr std::string_view kTail = R"(
   ],
 
   // The server that keeps the ledger: the name under which the ledger is published (no spaces, no
-  // '+'; use a name that you own), and the key that signs its checkpoints and receipts.
+  // '+'; use a name that you own, such as votes.example.org/2030, and for a rehearsal
+  // votes.example.org/2030/rehearsal), and the key that signs its checkpoints and receipts.
   "ballot_box": {"origin": "PUT-ORIGIN-HERE", "key": "PUT-KEY-HERE"},
 
   // Outside witnesses that cosign checkpoints, by their verifier keys, and how many must have signed
@@ -282,7 +287,7 @@ constexpr std::string_view kTail = R"(
 
 }  // namespace
 
-absl::StatusOr<std::string> DefinitionTemplate(std::string_view kind) {
+absl::StatusOr<std::string> DefinitionTemplate(std::string_view kind, bool rehearsal) {
   std::string_view texts;
   if (kind == "referendum") {
     texts = kReferendumTexts;
@@ -295,7 +300,33 @@ absl::StatusOr<std::string> DefinitionTemplate(std::string_view kind) {
                          base::Cat("there is no template \"", kind,
                                    "\"; known are referendum, survey and consultation"));
   }
-  return base::Cat(kHead, texts, kTail);
+  std::string out = base::Cat(kHead, texts, kTail);
+  if (rehearsal) {
+    constexpr std::string_view kReal = "\"rehearsal\": false,";
+    out.replace(out.find(kReal), kReal.size(), "\"rehearsal\": true,");
+  }
+  return out;
+}
+
+absl::StatusOr<std::string> RehearsalOf(std::string_view json, uint64_t from, uint64_t end) {
+  URNA_ASSIGN_OR_RETURN(const Definition real, ParseDefinition(json));
+  if (real.rehearsal) {
+    return base::Reject("definition.invalid", "rehearsal: this is the definition of a rehearsal");
+  }
+  auto tree = nlohmann::ordered_json::parse(json);  // keeps the order of fields
+  tree["rehearsal"] = true;
+  tree["roll_label"] = base::Cat(real.roll_label, "-rehearsal");
+  tree["ballot_box"]["origin"] = base::Cat(real.ballot_box.name, "/rehearsal");
+  // Differences of unsigned times: every time is at or after issuing_from.
+  const uint64_t casting = end > 0 ? from : from + (real.casting_from - real.issuing_from);
+  const uint64_t last = end > 0 ? end : from + (real.end - real.issuing_from);
+  tree["times"]["issuing_from"] = base::FormatUtc(from);
+  tree["times"]["casting_from"] = base::FormatUtc(casting);
+  tree["times"]["end"] = base::FormatUtc(last);
+  tree["times"]["latest_end"] = base::FormatUtc(last + (real.latest_end - real.end));
+  std::string out = tree.dump(2) + "\n";
+  URNA_RETURN_IF_ERROR(ParseDefinition(out).status());
+  return out;
 }
 
 }  // namespace urna::poll

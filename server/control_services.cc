@@ -31,7 +31,9 @@ absl::StatusOr<std::optional<Hash32>> OptionalPollField(std::string_view bytes) 
   return std::optional(id);
 }
 
-absl::StatusOr<Steps::Step> StepField(const v1::Step& message) {
+/// A Step or a WithdrawRequest.
+template <typename Message>
+absl::StatusOr<Steps::Step> StepField(const Message& message) {
   Steps::Step step;
   URNA_ASSIGN_OR_RETURN(step.poll, OptionalPollField(message.poll()));
   URNA_ASSIGN_OR_RETURN(step.kind, KindField(message.kind()));
@@ -146,6 +148,17 @@ grpc::ServerReadReactor<v1::ApproveRequest>* OfficialsService::Approve(
   return new ApproveCall(*this, context, response);
 }
 
+grpc::ServerUnaryReactor* OfficialsService::Withdraw(grpc::CallbackServerContext* context,
+                                                     const v1::WithdrawRequest* request,
+                                                     v1::WithdrawResponse* response) {
+  return Unary(lane_, context, [this, request, response]() -> absl::Status {
+    URNA_ASSIGN_OR_RETURN(const Steps::Step step, StepField(*request));
+    URNA_ASSIGN_OR_RETURN(const uint32_t left, steps_.Withdraw(step));
+    response->set_approvals(left);
+    return absl::OkStatus();
+  });
+}
+
 grpc::ServerUnaryReactor* OfficialsService::Pending(grpc::CallbackServerContext* context,
                                                     const v1::PendingRequest* request,
                                                     v1::PendingResponse* response) {
@@ -158,7 +171,9 @@ grpc::ServerUnaryReactor* OfficialsService::Pending(grpc::CallbackServerContext*
       step->set_body(pending.body);
       for (const auto& key : pending.officials) step->add_officials(std::string(base::View(key)));
       step->set_needed(pending.needed);
+      for (const auto& key : pending.lapsed) step->add_lapsed(std::string(base::View(key)));
       step->set_stale(pending.stale);
+      step->set_since(pending.since);
     }
     return absl::OkStatus();
   });

@@ -108,6 +108,9 @@ class OfficialsService final : public v1::Officials::CallbackService {
 
   grpc::ServerReadReactor<v1::ApproveRequest>* Approve(grpc::CallbackServerContext* context,
                                                        v1::ApproveResponse* response) override;
+  grpc::ServerUnaryReactor* Withdraw(grpc::CallbackServerContext* context,
+                                     const v1::WithdrawRequest* request,
+                                     v1::WithdrawResponse* response) override;
   grpc::ServerUnaryReactor* Pending(grpc::CallbackServerContext* context,
                                     const v1::PendingRequest* request,
                                     v1::PendingResponse* response) override;

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "ledger/merkle.h"
+#include "poll/step.h"
 
 namespace urna::server {
 namespace {
@@ -17,42 +18,6 @@ using poll::RecordKind;
 
 constexpr size_t kMaxProposals = 8;  // of one official that wait for others
 constexpr size_t kMaxPendingAttachmentBytes = size_t{256} << 20;
-
-bool IsOfficialStep(RecordKind kind) {
-  switch (kind) {
-    case RecordKind::kDefined:
-    case RecordKind::kRollSealed:
-    case RecordKind::kOpened:
-    case RecordKind::kPaused:
-    case RecordKind::kResumed:
-    case RecordKind::kExtended:
-    case RecordKind::kCredentialReplaced:
-    case RecordKind::kClosed:
-    case RecordKind::kRegisterMissing:
-    case RecordKind::kLot:
-    case RecordKind::kPaperCounted:
-    case RecordKind::kCertified:
-    case RecordKind::kCancelled:
-      return true;
-    case RecordKind::kDefinitionPart:
-    case RecordKind::kRollPart:
-    case RecordKind::kIssuerJoined:
-    case RecordKind::kTrusteeJoined:
-    case RecordKind::kDealt:
-    case RecordKind::kConfirmed:
-    case RecordKind::kComplained:
-    case RecordKind::kBallotCast:
-    case RecordKind::kIssuanceCounted:
-    case RecordKind::kEnded:
-    case RecordKind::kRegisterPart:
-    case RecordKind::kRegisterSealed:
-    case RecordKind::kMixPart:
-    case RecordKind::kMixProofPart:
-    case RecordKind::kDecryptionPart:
-      return false;
-  }
-  return false;
-}
 
 bool HasAttachment(RecordKind kind) {
   return kind == RecordKind::kDefined || kind == RecordKind::kRollSealed;
@@ -106,7 +71,7 @@ Steps::Key Steps::KeyOf(const std::optional<Hash32>& poll, RecordKind kind,
 }
 
 absl::Status Steps::CheckSubmitter(const Step& step) const {
-  if (!IsOfficialStep(step.kind)) {
+  if (!poll::IsOfficialStep(step.kind)) {
     return Reject("step.kind", Cat("'", poll::KindName(static_cast<uint8_t>(step.kind)),
                                    "' is not a step of officials"));
   }
@@ -201,6 +166,10 @@ absl::StatusOr<Steps::Proposal> Steps::MakeProposal(const Step& step,
       proposal.parts.push_back(std::move(checked));
     }
   }
+  URNA_ASSIGN_OR_RETURN(const auto payload,
+                        WithApprovals(step.kind, step.body, proposal.definition.get(), {}));
+  proposal.subject = poll::StepSubject(payload);
+  proposal.since = clock_.Now();
   proposal.attachment = std::make_shared<const std::string>(std::move(attachment));
   return proposal;
 }
@@ -215,8 +184,8 @@ absl::Status Steps::MakeRoom(const Proposal& proposal) {
       if (it->second.step.official != proposal.step.official) continue;
       ++mine;
       if (victim == proposals_.end() ||
-          std::pair(!it->second.stale, it->second.order) <
-              std::pair(!victim->second.stale, victim->second.order)) {
+          std::pair(!it->second.approvals.empty(), it->second.order) <
+              std::pair(!victim->second.approvals.empty(), victim->second.order)) {
         victim = it;
       }
     }
@@ -235,17 +204,38 @@ absl::Status Steps::MakeRoom(const Proposal& proposal) {
 void Steps::DropStaleApprovals(Proposal& proposal) const {
   if (!proposal.step.poll.has_value()) return;  // signed for an empty ledger, which never moves
   const auto poll = book_.Find(*proposal.step.poll);
-  const size_t before = proposal.approvals.size();
-  {
-    std::shared_lock guard(poll->lock);
-    std::erase_if(proposal.approvals, [&](const auto& approval) {
-      const poll::StepPlace place = poll->state.PlaceFor(proposal.step.kind, approval.first);
-      return !crypto::VerifyEd25519(
-          proposal.definition->officials[approval.first].key,
-          poll::OfficialMessage(proposal.step.kind, place, proposal.step.body), approval.second);
-    });
+  std::shared_lock guard(poll->lock);
+  std::erase_if(proposal.approvals, [&](const auto& approval) {
+    const poll::StepPlace place = poll->state.PlaceFor(proposal.step.kind, approval.first);
+    const bool holds = crypto::VerifyEd25519(
+        proposal.definition->officials[approval.first].key,
+        poll::OfficialMessage(proposal.step.kind, place, proposal.step.body), approval.second);
+    if (!holds) proposal.lapsed.insert(approval.first);
+    return !holds;
+  });
+}
+
+void Steps::DropImpossible(const std::optional<Hash32>& poll) {
+  if (!poll.has_value()) return;
+  const auto live = book_.Find(*poll);
+  if (live == nullptr) return;
+  const poll::Phase phase = live->view()->phase;
+  std::erase_if(proposals_, [&](const auto& entry) {
+    return entry.second.step.poll == poll && !poll::PhaseAllows(phase, entry.second.step.kind);
+  });
+}
+
+/// Calls `change` for every proposal that competes with `proposal`; erases those for which it
+/// returns true.
+template <typename Change>
+void Steps::ForCompeting(const Proposal& proposal, Change change) {
+  const Step& step = proposal.step;
+  for (auto it = proposals_.begin(); it != proposals_.end();) {
+    Proposal& other = it->second;
+    const bool competes = other.step.poll == step.poll && other.step.kind == step.kind &&
+                          other.subject == proposal.subject && other.step.body != step.body;
+    it = competes && change(other) ? proposals_.erase(it) : std::next(it);
   }
-  if (proposal.approvals.size() < before) proposal.stale = true;
 }
 
 absl::StatusOr<std::vector<Checked>> Steps::Assemble(const Proposal& proposal) const {
@@ -271,6 +261,7 @@ absl::StatusOr<Steps::Progress> Steps::Approve(const Step& step, std::string att
   }
   const Key key = KeyOf(step.poll, step.kind, step.body);
   std::unique_lock guard(mutex_);
+  DropImpossible(step.poll);
   bool fresh = false;
   if (!proposals_.contains(key)) {
     guard.unlock();  // parsing a large roll takes seconds
@@ -307,7 +298,11 @@ absl::StatusOr<Steps::Progress> Steps::Approve(const Step& step, std::string att
     if (fresh) proposals_.erase(key);
     return verdict;
   }
-  proposal.stale = false;
+  proposal.lapsed.erase(*index);
+  ForCompeting(proposal, [&](Proposal& other) {
+    other.lapsed.erase(*index);
+    return other.approvals.erase(*index) > 0 && other.approvals.empty();
+  });
   Progress progress;
   progress.approvals = static_cast<uint32_t>(proposal.approvals.size());
   progress.needed = proposal.definition->officials_needed;
@@ -315,7 +310,10 @@ absl::StatusOr<Steps::Progress> Steps::Approve(const Step& step, std::string att
   if (!complete) return progress;
 
   URNA_ASSIGN_OR_RETURN(const Appended appended, sequencer_.SubmitAndWait(poll, *std::move(group)));
+  // What competed with it was approved without knowing of it.
+  ForCompeting(proposal, [](Proposal&) { return true; });
   proposals_.erase(key);
+  DropImpossible(step.poll);
   log_.Line(Cat("poll ", base::Hex(appended.poll), ": '",
                 poll::KindName(static_cast<uint8_t>(step.kind)), "' is recorded"));
   progress.recorded = true;
@@ -323,8 +321,34 @@ absl::StatusOr<Steps::Progress> Steps::Approve(const Step& step, std::string att
   return progress;
 }
 
+absl::StatusOr<uint32_t> Steps::Withdraw(const Step& step) {
+  std::lock_guard guard(mutex_);
+  const auto found = proposals_.find(KeyOf(step.poll, step.kind, step.body));
+  const auto none = [] {
+    return base::Failure(absl::StatusCode::kNotFound,
+                         "no approval of this step by this key waits for others");
+  };
+  if (found == proposals_.end()) return none();
+  Proposal& proposal = found->second;
+  const auto index = OfficialIndex(*proposal.definition, step.official);
+  if (!index.has_value()) return UnknownOfficial("this key is no official's of this poll");
+  DropStaleApprovals(proposal);
+  const auto approval = proposal.approvals.find(*index);
+  if (approval == proposal.approvals.end()) return none();
+  if (!crypto::VerifyEd25519(step.official, poll::WithdrawalMessage(approval->second),
+                             step.signature)) {
+    return Reject("withdrawal.signature-invalid",
+                  "the withdrawal is not signed by the official who approved");
+  }
+  proposal.approvals.erase(approval);
+  const auto left = static_cast<uint32_t>(proposal.approvals.size());
+  if (left == 0) proposals_.erase(found);
+  return left;
+}
+
 std::vector<Steps::Pending> Steps::List(const std::optional<Hash32>& poll) {
   std::lock_guard guard(mutex_);
+  DropImpossible(poll);
   std::vector<Pending> out;
   for (auto& [key, proposal] : proposals_) {
     if (proposal.step.poll != poll) continue;
@@ -336,8 +360,12 @@ std::vector<Steps::Pending> Steps::List(const std::optional<Hash32>& poll) {
     for (const auto& [official, signature] : proposal.approvals) {
       pending.officials.push_back(proposal.definition->officials[official].key);
     }
+    for (const uint8_t official : proposal.lapsed) {
+      pending.lapsed.push_back(proposal.definition->officials[official].key);
+    }
     pending.needed = proposal.definition->officials_needed;
-    pending.stale = proposal.stale;
+    pending.stale = proposal.approvals.empty();
+    pending.since = proposal.since;
     out.push_back(std::move(pending));
   }
   return out;

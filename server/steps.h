@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -54,19 +55,28 @@ class Steps {
     Hash32 poll{};  ///< zeros while being defined
   };
   /// Takes an approval; the one that completes a step appends it and waits until it is durable. A
-  /// step that the ledger would refuse as it stands is refused at once.
+  /// step that the ledger would refuse as it stands is refused at once. Of steps that compete
+  /// (poll::StepSubject) an official approves one: a newer approval takes back the older.
   /// Errors: as CheckSubmitter; Reject("step.attachment-missing"),
   /// Reject("step.attachment-unexpected"), Reject("definition. ..."); those of State::Apply;
   /// ResourceExhausted, Unavailable.
   absl::StatusOr<Progress> Approve(const Step& step, std::string attachment);
+
+  /// Takes an approval back. `signature` signs WithdrawalMessage of the approval's signature.
+  /// Returns how many approvals are left; without any the proposal is gone.
+  /// Errors: NotFound if this official's approval is not pending;
+  /// Reject("withdrawal.signature-invalid").
+  absl::StatusOr<uint32_t> Withdraw(const Step& step);
 
   struct Pending {
     std::optional<Hash32> poll;
     poll::RecordKind kind{};
     std::string body;
     std::vector<crypto::Ed25519Public> officials;
+    std::vector<crypto::Ed25519Public> lapsed;  ///< approved for a place the ledger has left
     uint32_t needed = 0;
-    bool stale = false;
+    bool stale = false;  ///< no approval is left
+    uint64_t since = 0;
   };
   std::vector<Pending> List(const std::optional<Hash32>& poll);
   /// Errors: NotFound.
@@ -80,8 +90,10 @@ class Steps {
     std::shared_ptr<const std::string> attachment;
     std::shared_ptr<const poll::Definition> definition;
     std::vector<Checked> parts;  ///< definition or roll parts
+    std::string subject;
     std::map<uint8_t, crypto::Ed25519Signature> approvals;
-    bool stale = false;
+    std::set<uint8_t> lapsed;
+    uint64_t since = 0;
     uint64_t order = 0;
   };
   using Key = std::tuple<std::optional<Hash32>, poll::RecordKind, Hash32>;
@@ -92,6 +104,9 @@ class Steps {
   absl::StatusOr<Proposal> MakeProposal(const Step& step, std::string attachment) const;
   absl::Status MakeRoom(const Proposal& proposal);
   void DropStaleApprovals(Proposal& proposal) const;
+  void DropImpossible(const std::optional<Hash32>& poll);
+  template <typename Change>
+  void ForCompeting(const Proposal& proposal, Change change);
   absl::StatusOr<std::vector<Checked>> Assemble(const Proposal& proposal) const;
 
   const Rules rules_;

@@ -57,15 +57,19 @@ TEST_F(CliTest, SaysItsVersionAndExplainsEveryCommand) {
   EXPECT_EQ(help.status, 0);
   EXPECT_THAT(help.out, AllOf(HasSubstr("For residents"), HasSubstr("For trustees")));
   for (const char* command :
-       {"poll template",      "poll check",   "poll create",   "poll open",      "poll pause",
-        "poll resume",        "poll extend",  "poll close",    "poll certify",   "poll cancel",
-        "poll tally",         "poll status",  "poll list",     "official key",   "official show",
-        "trustee key",        "trustee show", "trustee join",  "trustee deal",   "trustee confirm",
-        "trustee decrypt",    "ledger fetch", "ledger export", "vote",           "vote restore",
-        "vote status",        "vote list",    "vote show",     "receipt check",  "receipt save",
-        "ballot open",        "roll codes",   "roll letters",  "roll print-key", "roll unseal",
-        "roll replace-code",  "roll key",     "roll enrol",    "roll check",     "roll diff",
-        "roll persons-check", "roll import"}) {
+       {"poll template",      "poll check",     "poll create",         "poll open",
+        "poll pause",         "poll resume",    "poll extend",         "poll close",
+        "poll certify",       "poll cancel",    "poll tally",          "poll status",
+        "poll list",          "official key",   "official show",       "trustee key",
+        "trustee show",       "trustee join",   "trustee deal",        "trustee confirm",
+        "trustee decrypt",    "ledger fetch",   "ledger export",       "vote",
+        "vote restore",       "vote status",    "vote list",           "vote show",
+        "receipt check",      "receipt save",   "ballot open",         "roll codes",
+        "roll letters",       "roll print-key", "roll unseal",         "roll replace-code",
+        "roll key",           "roll enrol",     "roll check",          "roll diff",
+        "roll persons-check", "roll import",    "poll replace",        "poll register-missing",
+        "poll lot",           "poll paper",     "poll paper-template", "poll pending",
+        "poll withdraw",      "poll rehearse"}) {
     const Outcome outcome = Run(Cat(command, " --help"));
     EXPECT_EQ(outcome.status, 0) << command;
     EXPECT_THAT(outcome.out, HasSubstr(Cat("Example:\n  urna ", command))) << command;
@@ -179,12 +183,13 @@ class CliPollTest : public CliTest {
   }
   /// Two officials approve, the second completes the step.
   void TakeStep(const std::string& step, const std::string& done) {
-    const Outcome first = Step(step, 1);
+    const Outcome first = Step(Cat(step, " --yes"), 1);
     ASSERT_EQ(first.status, 0) << first.err;
     EXPECT_THAT(first.out, StartsWith("1 of 2 approvals"));
-    const Outcome second = Step(step, 3);
+    const Outcome second = Step(Cat(step, " --yes"), 3);
     ASSERT_EQ(second.status, 0) << second.err;
-    EXPECT_EQ(second.out, Cat("poll ", base::Hex(election_.state().poll()), " is ", done, "\n"));
+    EXPECT_EQ(second.out, Cat("poll ", base::Hex(election_.state().poll()), ": '", done,
+                              "' is on the ledger\n"));
   }
   Outcome Trustee(const std::string& step, int trustee) {
     return Run(
@@ -203,7 +208,8 @@ class CliPollTest : public CliTest {
     EXPECT_THAT(first.out, StartsWith("1 of 2 approvals of 'defined'"));
     const Outcome second = Run(create + "o2.key");
     ASSERT_EQ(second.status, 0) << second.err;
-    EXPECT_EQ(second.out, Cat("poll ", base::Hex(election_.state().poll()), " is defined\n"));
+    EXPECT_EQ(second.out,
+              Cat("poll ", base::Hex(election_.state().poll()), ": 'defined' is on the ledger\n"));
   }
   void RunUntilOpen() {
     Create();
@@ -270,7 +276,7 @@ TEST_F(CliPollTest, RunsFromDefinitionToCertificate) {
   const Outcome unasked = Step("certify", 1);
   EXPECT_EQ(unasked.status, 1);
   EXPECT_THAT(unasked.err, HasSubstr("--yes"));
-  TakeStep("certify --yes", "certified");
+  TakeStep("certify", "certified");
   EXPECT_EQ(election_.state().phase(), poll::Phase::kCertified);
   EXPECT_THAT(election_.faults(), IsEmpty());
   EXPECT_THAT(Run(Cat("poll tally", Poll())).out, Not(HasSubstr("Not certified yet")));
@@ -295,6 +301,94 @@ TEST_F(CliPollTest, RunsFromDefinitionToCertificate) {
   const Outcome late = Step("cancel --reason late", 1);
   EXPECT_EQ(late.status, 1);
   EXPECT_THAT(late.err, HasSubstr("neither certified nor cancelled"));
+}
+
+TEST_F(CliPollTest, AnOfficialSeesWhatAnotherProposedAndChooses) {
+  RunUntilOpen();
+  ASSERT_EQ(Step("pause --yes --reason 'power cut'", 1).status, 0);
+  // Without a terminal nobody can say yes, and nothing is signed.
+  const Outcome unasked = Step("pause --reason 'power cut'", 2);
+  EXPECT_EQ(unasked.status, 1);
+  EXPECT_THAT(unasked.err, AllOf(HasSubstr("pause the poll"), HasSubstr("--yes")));
+
+  const Outcome other = Step("pause --yes --reason 'a fault'", 2);
+  EXPECT_EQ(other.status, 1);
+  EXPECT_THAT(other.err, AllOf(HasSubstr("\"power cut\""), HasSubstr("\"a fault\""),
+                               HasSubstr("a different 'paused'"), HasSubstr("--separate")));
+  const Json pending = Run(Cat("poll pending --json", Poll())).json();
+  ASSERT_EQ(pending["pending"].size(), 1u);
+  EXPECT_EQ(pending["pending"][0]["approved_by"][0], "Official 1");
+  EXPECT_EQ(pending["pending"][0]["not_yet"].size(), 2u);
+  EXPECT_EQ(Step("pause --yes --join 00000000", 2).status, 1);
+
+  EXPECT_THAT(Step("pause --yes --separate --reason 'a fault'", 2).out, StartsWith("1 of 2"));
+  const std::string code = pending["pending"][0]["code"];
+  EXPECT_THAT(other.err, HasSubstr(Cat("--join ", code)));
+  EXPECT_THAT(Step(Cat("pause --yes --join ", code), 3).out, HasSubstr("is on the ledger"));
+  EXPECT_EQ(election_.state().reason(), "power cut");
+}
+
+TEST_F(CliPollTest, RefusesStepsThatTheLedgerWouldRefuseInWords) {
+  RunUntilOpen();
+  const auto refused = [&](const std::string& step, int status, const std::string& text) {
+    const Outcome outcome = Step(step, 1);
+    EXPECT_EQ(outcome.status, status) << step;
+    EXPECT_THAT(outcome.err, HasSubstr(text)) << step;
+  };
+  const std::string known = base::Hex(election_.voter(0).credential.V.bytes());
+  const std::string second = base::Hex(election_.voter(1).credential.V.bytes());
+  const std::string fresh = base::Hex(crypto::MulBase(crypto::Scalar::FromU64(9)).bytes());
+  refused("cancel --yes --reason 'misprinted'", 1, "pause the poll first");
+  refused("pause --yes --reason ' '", 2, "--reason is required");
+  refused("extend --yes --reason r --end 2014-05-24T00:00:00Z", 2, "the new end must be after");
+  refused(Cat("replace --yes --old ", fresh, " --new ", fresh), 1, "is not on the roll");
+  refused(Cat("replace --yes --old ", known, " --new ", second), 1, "on the roll already");
+  refused("replace --yes --old abc --new def", 2, "is no credential");
+  refused("lot --yes --outcome 17", 1, "needs a closed poll");
+  refused("register-missing --yes --issuer nobody --reason r", 2, "it has 0 (Issuer 1)");
+  TakeStep(Cat("replace --old ", known, " --new ", fresh), "credential replaced");
+  refused(Cat("replace --yes --old ", known, " --new ", fresh), 1, "was replaced before");
+}
+
+TEST_F(CliPollTest, VotesOnPaperAreCheckedAndAddedUp) {
+  RunUntilOpen();
+  election_.now += 3600;
+  election_.End();
+  election_.CountIssuance();
+  election_.Close();
+  election_.PublishRegisters();
+  const std::string table = Run(Cat("poll paper-template", Poll())).out;
+  EXPECT_THAT(table, StartsWith("style,contest,row,count\nstyle-0,,(cards),\nstyle-0,q1,"));
+  const auto fill = [&](const std::vector<std::string>& counts) {
+    std::string out;
+    size_t line = 0;
+    for (const auto piece : base::Split(base::Trim(table), '\n')) {
+      out += Cat(piece, line > 0 && line <= counts.size() ? counts[line - 1] : "", "\n");
+      ++line;
+    }
+    Put("paper.csv", out);
+  };
+  const auto refused = [&](const std::string& text) {
+    const Outcome outcome = Step("paper paper.csv --yes", 1);
+    EXPECT_EQ(outcome.status, 2) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr(text));
+  };
+  fill({"3", "1", "1", "2", "3", "0", "0"});
+  refused("style style-0, contest q1: 2 votes and 2 invalid are 4, but there are 3 cards");
+  fill({"3", "1", "x"});
+  refused("line 4 (style-0 q1");
+  fill({"3", "1", "1"});
+  refused("no number is given");
+  fill({"99", "99", "0", "0", "99", "0", "0"});
+  refused("99 cards, but only 3 on the roll");
+  fill({});
+  refused("no number is filled in");
+  fill({"3", "1", "1", "1", "3", "0", "0"});
+  TakeStep("paper paper.csv", "paper counted");
+  ASSERT_TRUE(election_.state().paper()[0].has_value());
+  EXPECT_EQ(election_.state().paper()[0]->cards, 3u);
+  EXPECT_FALSE(election_.state().paper()[1].has_value());
+  EXPECT_THAT(election_.faults(), IsEmpty());
 }
 
 TEST_F(CliPollTest, FetchesAndExportsTheLedger) {

@@ -634,6 +634,48 @@ void ReplaceEach(std::string& text, const std::string& from,
   for (size_t at; (at = text.find(from)) != std::string::npos;) text.replace(at, from.size(), to());
 }
 
+TEST(Definition, AnOriginTellsARehearsalFromARealPoll) {
+  Json d = Valid();
+  const auto with = [&d](bool rehearsal, const std::string& origin) {
+    d["rehearsal"] = rehearsal;
+    d["ballot_box"]["origin"] = origin;
+    return d.dump();
+  };
+  for (const char* origin : {"a.example/rehearsal", "a.example/x/rehearsal-2", "rehearsal"}) {
+    EXPECT_TRUE(ParseDefinition(with(true, origin)).ok()) << origin;
+    EXPECT_THAT(Refusal(with(false, origin)), HasSubstr("ballot_box.origin: this is no rehearsal"));
+  }
+  EXPECT_THAT(Refusal(with(false, "a.example/ReHearsal/2")), HasSubstr("this is no rehearsal"));
+  for (const char* origin :
+       {"a.example/2030", "rehearsal/2030", "a.example/Rehearsal", "a.example/no-rehearsal"}) {
+    EXPECT_THAT(Refusal(with(true, origin)), HasSubstr("ballot_box.origin: this is a rehearsal"));
+  }
+}
+
+TEST(RehearsalOf, ChangesNameLabelAndTimesOnly) {
+  const std::string real = Valid().dump();
+  const Definition before = *ParseDefinition(real);
+  const auto text = RehearsalOf(real, 1'000'000, 0);
+  ASSERT_TRUE(text.ok()) << text.status();
+  const Definition d = *ParseDefinition(*text);
+  EXPECT_TRUE(d.rehearsal);
+  EXPECT_EQ(d.ballot_box.name, before.ballot_box.name + "/rehearsal");
+  EXPECT_NE(d.roll_label, before.roll_label);
+  EXPECT_EQ(d.issuing_from, 1'000'000u);
+  EXPECT_EQ(d.end - d.issuing_from, before.end - before.issuing_from);
+  EXPECT_EQ(d.latest_end - d.end, before.latest_end - before.end);
+  Json tree = Json::parse(*text);
+  const Json original = Json::parse(real);
+  for (const char* field : {"rehearsal", "roll_label", "ballot_box", "times"}) {
+    tree[field] = original[field];
+  }
+  EXPECT_EQ(tree, original);
+  EXPECT_EQ(ParseDefinition(*RehearsalOf(real, 1'000'000, 1'003'600))->end, 1'003'600u);
+  // It is none of a rehearsal, and refuses an end before its start.
+  EXPECT_FALSE(RehearsalOf(*text, 1'000'000, 0).ok());
+  EXPECT_FALSE(RehearsalOf(real, 1'000'000, 999'999).ok());
+}
+
 TEST(DefinitionTemplate, ParsesOnceItsPlaceholdersAreFilledIn) {
   for (const char* kind : {"referendum", "survey", "consultation"}) {
     const auto text = DefinitionTemplate(kind);

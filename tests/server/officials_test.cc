@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "poll/step.h"
 #include "tests/server/harness.h"
 
 namespace urna::server::testing {
@@ -220,7 +223,7 @@ TEST(Officials, ApprovalsOfALedgerThatMovedOnAreDropped) {
   const poll::Payload cancelled = poll::Cancelled{.reason = "a mistake", .approvals = {}};
   const poll::Payload other = poll::Cancelled{.reason = "another", .approvals = {}};
   ASSERT_TRUE(s.Approve(cancelled, 0).ok());
-  ASSERT_TRUE(s.Approve(other, 0).ok());
+  ASSERT_TRUE(s.Approve(other, 1).ok());
   v1::PendingRequest request;
   request.set_poll(std::string(base::View(s.poll())));
   v1::PendingResponse pending;
@@ -290,12 +293,136 @@ TEST(Officials, AFalseResultIsRefusedAtTheFirstApproval) {
   s.Certify();
 }
 
-TEST(Officials, AnOfficialsOwnOldProposalsGiveWay) {
+std::vector<v1::PendingStep> PendingOf(TestServer& s) {
+  v1::PendingRequest request;
+  request.set_poll(std::string(base::View(s.poll())));
+  v1::PendingResponse pending;
+  TestServer::Run([&](auto* context) { return s.officials->Pending(context, request, &pending); });
+  return {pending.steps().begin(), pending.steps().end()};
+}
+
+TEST(Officials, ANewerApprovalOfACompetingStepTakesBackTheOlder) {
   TestServer s(kSmall);
   s.RunUntilOpen();
-  for (int i = 0; i < 20; ++i) {
-    const std::string reason = "reason " + std::to_string(i);
-    ASSERT_TRUE(s.Approve(poll::Paused{.reason = reason, .approvals = {}}, 0).ok());
+  const poll::Payload mine = poll::Paused{.reason = "power cut", .approvals = {}};
+  const poll::Payload theirs = poll::Paused{.reason = "a fault", .approvals = {}};
+  ASSERT_TRUE(s.Approve(mine, 0).ok());
+  ASSERT_TRUE(s.Approve(theirs, 1).ok());
+  EXPECT_EQ(PendingOf(s).size(), 2u);  // both are seen
+  v1::ApproveResponse response;
+  ASSERT_TRUE(s.Approve(theirs, 0, "", &response).ok());
+  EXPECT_TRUE(response.recorded());
+  s.Sync();
+  EXPECT_EQ(s.state().reason(), "a fault");
+  EXPECT_TRUE(PendingOf(s).empty());
+}
+
+TEST(Officials, ARecordedStepTakesWithItWhatCompetedWithIt) {
+  TestServer s(kSmall);
+  s.RunUntilOpen();
+  // The third official's consent to another pause must not wait for a later day.
+  const poll::Payload old = poll::Paused{.reason = "once", .approvals = {}};
+  ASSERT_TRUE(s.Approve(old, 2).ok());
+  s.Record(poll::Paused{.reason = "a fault", .approvals = {}});
+  s.Record(poll::Resumed{});
+  EXPECT_TRUE(PendingOf(s).empty());
+  v1::ApproveResponse response;
+  ASSERT_TRUE(s.Approve(old, 0, "", &response).ok());
+  EXPECT_FALSE(response.recorded());
+  EXPECT_EQ(response.approvals(), 1u);
+}
+
+TEST(Officials, StepsAboutDifferentThingsDoNotCompete) {
+  TestServer s(kSmall);
+  s.RunUntilOpen();
+  const auto replace = [&](size_t voter) {
+    return poll::CredentialReplaced{s.election.voter(voter).credential.V,
+                                    crypto::MulBase(crypto::Scalar::FromU64(100 + voter)),
+                                    {}};
+  };
+  ASSERT_TRUE(s.Approve(replace(0), 0).ok());
+  ASSERT_TRUE(s.Approve(replace(1), 0).ok());
+  EXPECT_EQ(PendingOf(s).size(), 2u);
+}
+
+TEST(Officials, AnApprovalIsTakenBackByItsOfficialOnly) {
+  TestServer s(kSmall);
+  s.RunUntilOpen();
+  const poll::Payload paused = poll::Paused{.reason = "a fault", .approvals = {}};
+  const v1::Step step = s.MakeStep(paused, 0);
+  ASSERT_TRUE(s.Send(step, "").ok());
+  crypto::Ed25519Signature approval;
+  std::ranges::copy(step.signature(), approval.begin());
+  const auto withdraw = [&](size_t official, size_t signer) {
+    v1::WithdrawRequest request;
+    request.set_poll(step.poll());
+    request.set_kind(step.kind());
+    request.set_body(step.body());
+    request.set_official(std::string(base::View(s.election.official(official).public_key())));
+    request.set_signature(std::string(
+        base::View(s.election.official(signer).Sign(poll::WithdrawalMessage(approval)))));
+    v1::WithdrawResponse response;
+    return TestServer::Run(
+        [&](auto* context) { return s.officials->Withdraw(context, request, &response); });
+  };
+  ExpectRefused(withdraw(0, 1), "withdrawal.signature-invalid",
+                grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(withdraw(1, 1).code, grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(PendingOf(s).size(), 1u);
+  EXPECT_TRUE(withdraw(0, 0).ok());
+  EXPECT_TRUE(PendingOf(s).empty());
+  EXPECT_EQ(withdraw(0, 0).code, grpc::StatusCode::NOT_FOUND);
+  v1::ApproveResponse response;
+  ASSERT_TRUE(s.Approve(paused, 1, "", &response).ok());
+  EXPECT_EQ(response.approvals(), 1u);
+}
+
+TEST(Officials, TheEndCannotBeMovedOnceItHasCome) {
+  TestServer s(kSmall);
+  s.RunUntilOpen();
+  const poll::Payload extended =
+      poll::Extended{.end = s.end() + 1, .reason = "queues", .approvals = {}};
+  ASSERT_TRUE(s.Approve(extended, 0).ok());
+  const v1::Step second = s.MakeStep(extended, 1);
+  s.clock.Set(s.end());
+  const Outcome outcome = s.Send(second, "");
+  EXPECT_FALSE(outcome.ok());
+  // The steward may have written `ended` by now.
+  EXPECT_TRUE(outcome.reject == "extension.late" || outcome.reject == "record.out-of-order" ||
+              outcome.reject == "approval.signature-invalid")
+      << outcome;
+  s.WaitForPhase("ended");
+  EXPECT_TRUE(PendingOf(s).empty());
+}
+
+TEST(Officials, RefusesAnApprovalForAnotherPlaceOrPoll) {
+  TestServer s(kSmall);
+  TestServer other(kSmall);
+  s.RunUntilOpen();
+  other.RunUntilOpen();
+  const poll::Payload paused = poll::Paused{.reason = "a fault", .approvals = {}};
+  v1::Step foreign = other.MakeStep(paused, 0);
+  EXPECT_EQ(s.Send(foreign, "").code, grpc::StatusCode::NOT_FOUND);
+  foreign.set_poll(std::string(base::View(s.poll())));
+  ExpectRefused(s.Send(foreign, ""), "official.unknown", grpc::StatusCode::PERMISSION_DENIED);
+  // The same official's signature, made for another step.
+  v1::Step moved = s.MakeStep(paused, 0);
+  const v1::Step extended =
+      s.MakeStep(poll::Extended{.end = s.end() + 1, .reason = "x", .approvals = {}}, 0);
+  moved.set_signature(extended.signature());
+  ExpectRefused(s.Send(moved, ""), "approval.signature-invalid",
+                grpc::StatusCode::PERMISSION_DENIED);
+}
+
+TEST(Officials, AnOfficialsOwnOldProposalsGiveWay) {
+  TestServer s(Small(20));
+  s.RunUntilOpen();
+  for (uint32_t i = 0; i < 20; ++i) {
+    ASSERT_TRUE(s.Approve(poll::CredentialReplaced{s.election.voter(i).credential.V,
+                                                   crypto::MulBase(crypto::Scalar::FromU64(i + 9)),
+                                                   {}},
+                          0)
+                    .ok());
   }
   ASSERT_TRUE(s.Approve(poll::Paused{.reason = "of the other", .approvals = {}}, 1).ok());
   v1::PendingRequest request;

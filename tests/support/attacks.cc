@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "crypto/decryption.h"
+#include "ledger/record.h"
 
 namespace urna::testing {
 namespace {
@@ -317,7 +318,100 @@ std::vector<Attack> Make() {
     return e;
   });
 
+  add("ExtendedAfterTheEnd", "extension.late", [] {
+    // `ended` is not written yet: a ballot box that likes the votes to come better.
+    ElectionPtr e = NewOpen();
+    e->Vote();
+    e->now = e->state().end();
+    e->Extend(e->state().end() + kHour);
+    e->End();
+    return e;
+  });
+  add("ExtendedWithoutAReason", "extension.reason", [] {
+    ElectionPtr e = WithPayload<poll::Extended>([](poll::Extended& p) { p.reason.clear(); });
+    e->RunUntilOpen();
+    e->now += kHour;
+    e->Extend(e->state().end() + kHour);
+    return e;
+  });
+  add("ReplacedACredentialOfNobody", "replacement.old-unknown", [] {
+    ElectionPtr e = NewOpen();
+    e->ReplaceCredential(crypto::MulBase(Scalar::FromU64(7)), crypto::MulBase(Scalar::FromU64(8)));
+    return e;
+  });
+  add("ReplacedByACredentialOfTheRoll", "replacement.new-known", [] {
+    ElectionPtr e = NewOpen();
+    e->ReplaceCredential(e->voter(0).credential.V, e->voter(1).credential.V);
+    return e;
+  });
+  add("ReplacedTwice", "replacement.old-replaced", [] {
+    ElectionPtr e = NewOpen();
+    e->ReplaceCredential(e->voter(0).credential.V, crypto::MulBase(Scalar::FromU64(7)));
+    e->ReplaceCredential(e->voter(0).credential.V, crypto::MulBase(Scalar::FromU64(8)));
+    return e;
+  });
+  add("LotAfterADecryptionShare", "lot.late", [] {
+    ElectionPtr e = UpToClosing();
+    e->PublishRegisters();
+    e->Decrypt(1, 0);
+    e->Append(poll::Lot{.outcome = "a draw that suits", .approvals = {}});
+    return e;
+  });
+  add("PaperOfMoreThanTheRoll", "paper.exceeds-roll", [] {
+    ElectionPtr e = UpToClosing();
+    e->PublishRegisters();
+    e->Append(poll::PaperCounted{
+        .style = 0, .cards = 1000, .votes = {{1000, 0}, {1000, 0}}, .approvals = {}});
+    return e;
+  });
+  add("CancelledWithoutAReason", "cancellation.reason", [] {
+    ElectionPtr e = NewOpen();
+    e->Append(poll::Cancelled{});
+    return e;
+  });
+  add("CancelledAfterCertifying", "record.out-of-order", [] {
+    ElectionPtr e = New();
+    e->RunAll();
+    e->Cancel();
+    return e;
+  });
+
   // --- Officials (items 20, 21, 26) ---
+  add("ClosedByOfficialsOfAnotherPoll", "approval.signature-invalid", [] {
+    ElectionPtr other = UpToClosing();
+    std::string payload;
+    for (const std::string& bytes : other->records()) {
+      const auto record = ledger::DecodeRecord(bytes);
+      if (record->kind == static_cast<uint8_t>(RecordKind::kClosed)) payload = record->payload;
+    }
+    ElectionPtr e = NewOpen();
+    e->Vote();
+    e->End();
+    e->CountIssuance();
+    e->AppendRaw(RecordKind::kClosed, payload, e->now);
+    return e;
+  });
+  add("RollPartAfterOpening", "record.out-of-order", [] {
+    ElectionPtr e = NewOpen();
+    e->Append(poll::RollPart{{{crypto::MulBase(Scalar::FromU64(7)), 0}}});
+    e->Vote();
+    e->RunAfterVoting();
+    return e;
+  });
+  add("DefinitionPartAfterOpening", "record.out-of-order", [] {
+    ElectionPtr e = NewOpen();
+    e->Append(poll::DefinitionPart{"{}"});
+    e->Vote();
+    e->RunAfterVoting();
+    return e;
+  });
+  add("TrusteeKeyAfterOpening", "record.out-of-order", [] {
+    ElectionPtr e = NewOpen();
+    e->Append(*e->state().joined()[0]);
+    e->Vote();
+    e->RunAfterVoting();
+    return e;
+  });
   add("ClosedByTooFewOfficials", "approval.too-few", [] {
     ElectionPtr e =
         WithPayload<poll::Closed>([](poll::Closed& p) { p.approvals.pop_back(); }, true);

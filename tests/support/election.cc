@@ -66,6 +66,7 @@ constexpr std::string_view kQuestions = R"([
 
 TestElection::TestElection(const ElectionOptions& options) : now(kStart), options_(options) {
   crypto::Initialize();
+  if (options_.rehearsal) options_.origin += "/rehearsal";
   officials_ = NewKeys(options.officials);
   trustees_ = NewKeys(options.trustees);
   issuers_ = NewKeys(options.issuers);

@@ -33,7 +33,7 @@ struct ElectionOptions {
   uint64_t publish_every = 3600;
   bool revoting = true;
   bool rehearsal = false;
-  std::string origin = "urna.example/test";
+  std::string origin = "urna.example/test";  ///< of a rehearsal: with "/rehearsal" after it
   /// JSON of the "contests" array; empty: two referendum questions q1 and q2.
   std::string contests_json;
   /// Contest ids of every style; empty: all contests.
