@@ -16,8 +16,7 @@ class Replay {
  public:
   /// Calls `work(0) .. work(count - 1)`, in any order and on any thread, and returns when all are
   /// done.
-  using ParallelFor =
-      std::function<void(size_t count, const std::function<void(size_t)>& work)>;
+  using ParallelFor = std::function<void(size_t count, const std::function<void(size_t)>& work)>;
   /// Told of every record that breaks a rule (a Reject) or could not be judged (a failure).
   using OnFault = std::function<void(uint64_t index, uint8_t kind, const absl::Status& fault)>;
 
@@ -27,6 +26,8 @@ class Replay {
   };
 
   Replay(Trust trust, State::ReadRecord read_record, OnFault on_fault, ParallelFor parallel_for);
+  /// Goes on from `state`.
+  Replay(Trust trust, State state, OnFault on_fault, ParallelFor parallel_for);
 
   /// The next records in order. After a fault the rest is still replayed as far as possible.
   void Append(const std::vector<std::string>& records);
