@@ -38,6 +38,8 @@ class Issuer {
  public:
   /// The steps between taking a session and sending the answer, in their order.
   enum class Step { kSessionTaken, kResponded, kStored, kAnchored };
+  static constexpr std::array kSteps = {Step::kSessionTaken, Step::kResponded, Step::kStored,
+                                        Step::kAnchored};
   struct Options {
     std::string folder;  ///< holds keys/ and answers/
     std::string anchor;  ///< file that vouches for the answers; best on another file system
