@@ -9,6 +9,10 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "client/connection.h"
+#include "client/issuers.h"
+#include "client/voter.h"
+#include "client/wallet.h"
 #include "server/setup.h"
 #include "tests/server/harness.h"
 
@@ -35,6 +39,19 @@ struct City {
     box.KeyCeremony();
     box.Record(poll::Opened{});
     box.Sync();
+    issuer.AwaitNews();
+  }
+
+  /// Lets an hour pass, so that both issuers' counts are on the ledger and published.
+  void CountAndPublish() {
+    const uint64_t size = box.Status().size();
+    box.clock.Set(box.start() + 3600);
+    Await([&] { return issuer.log().find("'issuance counted' was") != std::string::npos; },
+          "the count of the issuer");
+    Await([&] { return box.log().find("'issuance counted' is recorded") != std::string::npos; },
+          "the count of the ballot box's own issuer");
+    box.clock.Set(box.start() + 7200);
+    Await([&] { return box.Status().size() >= size + 2; }, "their publication");
     issuer.AwaitNews();
   }
 
@@ -92,8 +109,7 @@ TEST(OutsideIssuer, GivesNoTokensWithoutNewsForLong) {
   EXPECT_THAT(city.box.Begin(1, &issuance, 1).message, HasSubstr("no news"));
   EXPECT_THAT(city.issuer.log(), HasSubstr("the ballot box cannot be reached"));
   city.box.Start();
-  city.issuer.AwaitNews();
-  EXPECT_TRUE(city.box.Begin(1, &issuance, 1).ok());
+  Await([&] { return city.box.Begin(1, &issuance, 1).ok(); }, "tokens again");
 }
 
 TEST(OutsideIssuer, SeesAPauseAndAReplacedCredential) {
@@ -105,8 +121,10 @@ TEST(OutsideIssuer, SeesAPauseAndAReplacedCredential) {
   EXPECT_EQ(city.box.Begin(0, &issuance, 1).reject, "issuing.paused");
   city.box.Record(poll::Resumed{});
   const crypto::CredentialKey fresh = crypto::CredentialKey::New();
-  city.box.Record(poll::CredentialReplaced{
-      .old_credential = city.box.election.voter(0).credential.V, .new_credential = fresh.V});
+  city.box.Record(
+      poll::CredentialReplaced{.old_credential = city.box.election.voter(0).credential.V,
+                               .new_credential = fresh.V,
+                               .approvals = {}});
   city.issuer.AwaitNews();
   EXPECT_EQ(city.box.Begin(0, &issuance, 1).reject, "credential.not-entitled");
 }
@@ -122,9 +140,7 @@ TEST(OutsideIssuer, RefusesAnOldCopyOfItsAnswersAtStart) {
   city.issuer.AwaitNews();
   city.box.Issue(1);
   // The count on the ledger covers both.
-  city.box.clock.Set(city.box.start() + 3600);
-  const uint64_t size = city.issuer.Status().size();
-  Await([&] { return city.issuer.Status().size() >= size + 2; }, "both counts");
+  city.CountAndPublish();
   city.issuer.Stop();
   fs::remove_all(answers);
   fs::rename(answers + ".old", answers);
@@ -148,9 +164,7 @@ TEST(OutsideIssuer, AnOldCopyOfAllItHasGivesNoTokensOnceTheBallotBoxShowsMore) {
   city.issuer.Start();
   city.issuer.AwaitNews();
   city.box.Issue(1);
-  city.box.clock.Set(city.box.start() + 3600);
-  const uint64_t size = city.issuer.Status().size();
-  Await([&] { return city.issuer.Status().size() >= size + 2; }, "both counts");
+  city.CountAndPublish();
   city.issuer.Stop();
   fs::remove_all(city.issuer.data());
   fs::rename(old, city.issuer.data());
@@ -238,7 +252,7 @@ TEST(OutsideIssuer, JoinsNoPollOfOtherOfficialsOrAnotherBallotBox) {
   city.box.Define();
   Await([&] { return city.issuer.log().find("`follow-key`") != std::string::npos; }, "the refusal");
   city.box.SealRoll();
-  city.box.WaitForPhase("waiting for the issuers to join");
+  city.box.WaitForPhase("waiting for the issuers");
   Await([&] { return city.box.Status().waiting_for(0).find("issuer 1") == 0; },
         "the ballot box to wait for the issuer alone");
 }
@@ -306,6 +320,48 @@ TEST(OutsideIssuer, LogsNothingThatLinksAnybodyToABallot) {
       EXPECT_EQ(line.find("ipv"), std::string_view::npos) << line;
     }
   }
+}
+
+TEST(OutsideIssuer, ThatCannotBeReachedIsNamedAndNothingIsSpent) {
+  City city;
+  city.RunUntilOpen();
+  const client::ServerOptions options{
+      .target = city.box.server().address(), .certificate = "", .plaintext = true};
+  const poll::Definition& definition = *city.box.state().definition();
+  const crypto::CredentialKey& key = city.box.election.voter(0).credential;
+  client::Wallet wallet = client::Wallet::New(city.box.poll(), key.V, definition.styles[0].id, 2);
+  client::Retry retry;
+  retry.attempts = 2;
+  client::Voter voter = client::Voter::Create(
+                            city.box.state().context(), &wallet,
+                            [](const client::Wallet&) { return absl::OkStatus(); }, retry)
+                            .value();
+  {
+    // The ballot box names a port on which nobody listens.
+    const auto ballot_box = client::Connection::Open(options).value();
+    const auto lines = client::IssuerLines::Open(options, *ballot_box, definition).value();
+    const absl::Status status = voter.ObtainTokens(lines.stubs(), key);
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("issuer " + definition.issuers[1].name));
+    EXPECT_THAT(std::string(status.message()), HasSubstr("cannot reach"));
+    v1::FetchResponse fetched;
+    EXPECT_EQ(city.box.Fetch(0, &fetched, 0).code, grpc::StatusCode::NOT_FOUND);
+  }
+  city.box.settings.issuer_addresses[0].address = city.issuer.server().address();
+  city.box.Restart();
+  city.issuer.AwaitNews();
+  const auto ballot_box = client::Connection::Open(options).value();
+  const auto lines = client::IssuerLines::Open(options, *ballot_box, definition).value();
+  const absl::Status status = voter.ObtainTokens(lines.stubs(), key);
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(wallet.has_all_tokens());
+
+  // An issuer of which the server knows nothing.
+  poll::Definition other = definition;
+  other.issuers[1].key[0] ^= 1;
+  EXPECT_THAT(
+      std::string(client::IssuerLines::Open(options, *ballot_box, other).status().message()),
+      HasSubstr("does not say where it is"));
 }
 
 // --- What the ballot box takes from issuers ---
