@@ -19,9 +19,10 @@ void GlobalOptions::AddServer(CLI::App* command) {
       ->envname("URNA_SERVER")
       ->required();
   command
-      ->add_option("--certificate", server.certificate,
-                   "PEM file of the server's certificate or its authority; without it, the "
-                   "system's authorities")
+      ->add_option(
+          "--certificate", server.certificate,
+          "PEM file of the server's certificate or its authority, which may also hold those "
+          "of the issuers; without it, the system's authorities")
       ->envname("URNA_CERTIFICATE");
   command->add_flag("--plaintext", server.plaintext, "No TLS; only for a server on this machine");
 }
