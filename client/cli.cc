@@ -19,9 +19,10 @@ void GlobalOptions::AddServer(CLI::App* command) {
       ->envname("URNA_SERVER")
       ->required();
   command
-      ->add_option("--certificate", server.certificate,
-                   "PEM file of the server's certificate or its authority; without it, the "
-                   "system's authorities")
+      ->add_option(
+          "--certificate", server.certificate,
+          "PEM file of the server's certificate or its authority, which may also hold those "
+          "of the issuers; without it, the system's authorities")
       ->envname("URNA_CERTIFICATE");
   command->add_flag("--plaintext", server.plaintext, "No TLS; only for a server on this machine");
 }
@@ -92,13 +93,6 @@ std::string OneLine(std::string_view text) {
     out.push_back(c1 || byte < 0x20 || byte == 0x7f ? ' ' : text[i]);
   }
   return std::string(base::Trim(out));
-}
-
-std::string Percent(uint64_t part, uint64_t whole) {
-  if (whole == 0) return "-";
-  const uint64_t hundredths = part * 10000 / whole;
-  const uint64_t fraction = hundredths % 100;
-  return Cat(hundredths / 100, fraction < 10 ? ".0" : ".", fraction, "%");
 }
 
 std::string Padded(std::string_view text, size_t width) {

@@ -47,8 +47,6 @@ absl::StatusOr<crypto::Ed25519Key> OpenIdentity(const GlobalOptions& global,
                                                 const std::string& path, std::string_view purpose);
 /// `text` without what could move a terminal's cursor or forge a line.
 std::string OneLine(std::string_view text);
-/// "33.33%" of `whole`, rounded down; "-" of nothing. Numbers up to 2^50.
-std::string Percent(uint64_t part, uint64_t whole);
 /// `text` filled up with blanks to `width` characters.
 std::string Padded(std::string_view text, size_t width);
 
@@ -59,6 +57,7 @@ void AddIdentityCommands(CLI::App* parent, const std::string& purpose, GlobalOpt
 /// Each adds its subcommands to `app`; parsing stores the chosen action in `*action`.
 void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddOfficialCommands(CLI::App& app, GlobalOptions& global, Action* action);
+void AddKeyCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddTrusteeCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddLedgerCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddRollCommands(CLI::App& app, GlobalOptions& global, Action* action);

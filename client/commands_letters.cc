@@ -90,8 +90,8 @@ absl::Status RunLetters(const GlobalOptions& global, LettersFlags flags) {
     return absl::OkStatus();
   }
   const std::string& out = flags.options.out;
-  std::cout << manifest.letters << " letters in " << manifest.batches
-            << (manifest.batches == 1 ? " file" : " files");
+  std::cout << manifest.letters << (manifest.letters == 1 ? " letter in " : " letters in ")
+            << manifest.batches << (manifest.batches == 1 ? " file" : " files");
   if (result.resumed != 0) std::cout << ", " << result.resumed << " made by an earlier run";
   std::cout << ".\n";
   if (flags.options.seal_to.has_value()) {
@@ -108,7 +108,24 @@ absl::Status RunLetters(const GlobalOptions& global, LettersFlags flags) {
 
 // --- roll print-key ---
 
-absl::Status RunPrintKey(const GlobalOptions& global, const std::string& out) {
+struct PrintKeyFlags {
+  std::string out, show;
+};
+
+absl::Status RunPrintKey(const GlobalOptions& global, const PrintKeyFlags& flags) {
+  if (!flags.show.empty()) {
+    URNA_ASSIGN_OR_RETURN(const std::string shown, ReadKeyFilePublic(flags.show, "print"));
+    if (global.json) {
+      PrintJson(Json{{"key", flags.show}, {"public", shown}});
+    } else {
+      std::cout << OneLine(shown) << "\n";
+    }
+    return absl::OkStatus();
+  }
+  const std::string& out = flags.out;
+  if (out.empty()) {
+    return base::Failure(absl::StatusCode::kInvalidArgument, "--out or --show is missing");
+  }
   URNA_ASSIGN_OR_RETURN(
       const crypto::SecretText passphrase,
       GetPassphrase(global.passphrase, Cat("passphrase of ", out), /*confirm=*/true));
@@ -218,7 +235,7 @@ void AddLetterCommands(CLI::App* roll, GlobalOptions& global, Action* action) {
     command->add_option("--title", w.title, "Title, if there is no --definition")
         ->excludes("--definition");
     command->add_option("--poll", flags->poll, "Poll id, 64 hexadecimal digits, if it is known");
-    command->add_option("--language", w.languages,
+    command->add_option("--lang", w.languages,
                         "Languages of the letters, such as pl; otherwise all of the definition's, "
                         "or en. There are instructions in en, pl and uk");
     command
@@ -251,14 +268,17 @@ void AddLetterCommands(CLI::App* roll, GlobalOptions& global, Action* action) {
     });
   }
   {
-    auto out = std::make_shared<std::string>();
+    auto flags = std::make_shared<PrintKeyFlags>();
     CLI::App* command = roll->add_subcommand(
         "print-key", "For a print office: makes a key, for which letters can be sealed.");
-    command->add_option("--out", *out, "New key file")->required();
+    CLI::Option* out = command->add_option("--out", flags->out, "New key file");
+    command->add_option("--show", flags->show, "Only show the public key of this key file again")
+        ->excludes(out);
     global.AddPassphrase(command);
     AddExample(command, "urna roll print-key --out print.key");
-    command->callback(
-        [&global, action, out] { *action = [&global, out] { return RunPrintKey(global, *out); }; });
+    command->callback([&global, action, flags] {
+      *action = [&global, flags] { return RunPrintKey(global, *flags); };
+    });
   }
   {
     auto flags = std::make_shared<UnsealFlags>();

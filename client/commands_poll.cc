@@ -18,6 +18,7 @@
 #include "client/commands_steps.h"
 #include "client/official.h"
 #include "client/poll_view.h"
+#include "documents/words.h"
 #include "poll/definition.h"
 #include "poll/payload.h"
 
@@ -119,7 +120,8 @@ void PrintDefinition(const DefinitionFile& file) {
     for (const uint32_t c : style.contests) contests.push_back(d.contests[c].id);
     std::cout << "ballot style " << style.id << ": " << Joined(contests) << "\n";
   }
-  std::cout << "quorum:        " << QuorumText(d.quorum) << "\n"
+  std::cout << "quorum:        " << documents::QuorumRule(documents::Language::kEnglish, d.quorum)
+            << "\n"
             << "languages:     " << Joined(d.languages) << "\n"
             << "officials:     " << d.officials_needed << " of " << Joined(Names(d.officials))
             << "\n"

@@ -3,45 +3,25 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 
 #include "base/bytes.h"
+#include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "client/cli.h"
 #include "client/poll_view.h"
+#include "documents/result.h"
+#include "documents/text.h"
+#include "documents/words.h"
 
 namespace urna::client {
 namespace {
 
 using base::Cat;
 using Json = nlohmann::json;
-
-struct QuorumWords {
-  std::string operator()(const poll::NoQuorum&) const { return "none"; }
-  std::string operator()(const poll::TurnoutQuorum& q) const {
-    return Cat("turnout of ", q.numerator, "/", q.denominator);
-  }
-  std::string operator()(const poll::RecallQuorum& q) const {
-    return Cat("3/5 of the ", q.voters_then, " who voted in the election");
-  }
-};
-
-std::string VerdictName(poll::counting::Verdict verdict) {
-  switch (verdict) {
-    case poll::counting::Verdict::kNone:
-      return "none";
-    case poll::counting::Verdict::kInvalid:
-      return "invalid";
-    case poll::counting::Verdict::kUndecided:
-      return "undecided";
-    case poll::counting::Verdict::kDecided:
-      return "decided";
-  }
-  return "unknown";
-}
 
 Json ResultJson(const poll::State& state, const poll::Result& result) {
   const poll::Definition& d = *state.definition();
@@ -66,7 +46,7 @@ Json ResultJson(const poll::State& state, const poll::Result& result) {
       one["valid"] = r.outcome.valid;
       one["invalid"] = r.outcome.invalid;
       one["quorum_met"] = r.outcome.quorum_met;
-      one["verdict"] = VerdictName(r.outcome.verdict);
+      one["verdict"] = documents::VerdictName(r.outcome.verdict);
       if (r.outcome.option.has_value()) {
         one["option"] = contest.options[*r.outcome.option].id;
       }
@@ -83,25 +63,15 @@ Json ResultJson(const poll::State& state, const poll::Result& result) {
           {"contests", contests}};
 }
 
-std::string VerdictText(const poll::Definition& d, const poll::Contest& contest,
-                        const poll::counting::ContestOutcome& outcome) {
-  switch (outcome.verdict) {
-    case poll::counting::Verdict::kNone:
-      return "totals only, nothing is decided";
-    case poll::counting::Verdict::kInvalid:
-      return "not valid: the quorum was missed";
-    case poll::counting::Verdict::kUndecided:
-      return "undecided: no option has the majority needed";
-    case poll::counting::Verdict::kDecided:
-      return Cat("decided: ", Shown(d, contest.options[*outcome.option].text));
-  }
-  return "";
-}
-
 struct ResultFlags {
   Hash32 poll{};
-  std::string folder;
+  std::string folder, out;
+  documents::Format format = documents::Format::kText;
 };
+
+std::string Share(uint64_t part, uint64_t whole) {
+  return documents::PercentText(documents::Language::kEnglish, part, whole);
+}
 
 absl::Status Tally(const GlobalOptions& global, const ResultFlags& flags) {
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
@@ -120,13 +90,42 @@ absl::Status Tally(const GlobalOptions& global, const ResultFlags& flags) {
   return absl::OkStatus();
 }
 
+/// Writes the record of the result, or prints it.
+absl::Status WriteProtocol(const GlobalOptions& global, const ResultFlags& flags) {
+  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
+                        Connection::Open(global.server));
+  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
+                        PollView::FetchAll(*connection, flags.poll, flags.folder, ShowProgress()));
+  const poll::State& state = view->state();
+  std::optional<poll::Result> result;
+  if (state.phase() == poll::Phase::kCertified) {
+    URNA_ASSIGN_OR_RETURN(result, state.ComputeResult());
+  }
+  URNA_ASSIGN_OR_RETURN(const documents::Facts facts,
+                        documents::GatherFacts(state, result, view->checkpoint_note()));
+  URNA_ASSIGN_OR_RETURN(const std::string document, documents::ResultDocument(facts, flags.format));
+  URNA_RETURN_IF_ERROR(base::WriteFileAtomic(flags.out, document));
+  if (global.json) {
+    PrintJson({{"file", flags.out},
+               {"sha256", base::Hex(crypto::HashSha256(document))},
+               {"state", poll::PhaseName(state.phase())},
+               {"rehearsal", facts.definition->rehearsal}});
+  } else {
+    std::cout << "wrote " << flags.out << ": the record of a poll that is "
+              << poll::PhaseName(state.phase())
+              << (facts.definition->rehearsal ? " (REHEARSAL)" : "") << "\nsha256 "
+              << base::Hex(crypto::HashSha256(document))
+              << "\nAnybody gets the same bytes from the ledger: urna-verify LEDGER --poll "
+              << base::Hex(flags.poll) << " --protocol FILE\n";
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string Shown(const poll::Definition& definition, const poll::Texts& texts) {
   return OneLine(texts.at(definition.languages.front()));
 }
-
-std::string QuorumText(const poll::Quorum& quorum) { return std::visit(QuorumWords(), quorum); }
 
 void PrintResult(std::ostream& out, const poll::State& state, const poll::Result& result) {
   const poll::Definition& d = *state.definition();
@@ -137,7 +136,7 @@ void PrintResult(std::ostream& out, const poll::State& state, const poll::Result
   }
   const uint64_t cards = result.ballots + result.paper_cards;
   out << result.entitled << " entitled, " << result.ballots << " voted online, "
-      << result.paper_cards << " on paper; turnout " << Percent(cards, result.entitled) << "\n";
+      << result.paper_cards << " on paper; turnout " << Share(cards, result.entitled) << "\n";
   for (size_t c = 0; c < result.contests.size(); ++c) {
     const poll::ContestResult& r = result.contests[c];
     const poll::Contest& contest = d.contests[c];
@@ -146,17 +145,19 @@ void PrintResult(std::ostream& out, const poll::State& state, const poll::Result
       out << "  withheld: " << r.ballots << " ballots are too few to decrypt\n";
       continue;
     }
-    const auto* choose = std::get_if<crypto::Choose>(&contest.rule);
+    const documents::Voice voice = documents::EnglishVoice(d);
     for (size_t o = 0; o < contest.options.size(); ++o) {
       const uint64_t votes = r.online[o] + r.paper[o];
       out << "  " << Padded(Shown(d, contest.options[o].text), 32) << " " << Padded(Cat(votes), 10);
-      if (choose != nullptr) out << " " << Percent(votes, r.outcome.valid);
+      if (documents::HasPercent(contest)) out << " " << Share(votes, r.outcome.valid);
       out << "\n";
     }
+    const uint64_t participants = r.ballots + r.paper_cards;
     out << "  valid " << r.outcome.valid << ", invalid " << r.outcome.invalid << "; turnout "
-        << Percent(r.ballots + r.paper_cards, r.entitled) << "; quorum (" << QuorumText(d.quorum)
-        << ") " << (r.outcome.quorum_met ? "met" : "missed") << "\n  "
-        << VerdictText(d, contest, r.outcome) << "\n";
+        << Share(participants, r.entitled) << "\n  quorum: "
+        << documents::QuorumOutcome(voice.words, d.quorum, r.entitled, participants,
+                                    r.outcome.quorum_met)
+        << "\n  " << documents::Plain(documents::VerdictText(voice, contest, r.outcome)) << "\n";
   }
 }
 
@@ -172,6 +173,34 @@ void AddResultCommands(CLI::App* polls, GlobalOptions& global, Action* action) {
     AddExample(command, "urna poll tally --poll 3f…9a --server vote.example:7443");
     command->callback(
         [&global, action, flags] { *action = [&global, flags] { return Tally(global, *flags); }; });
+  }
+  {
+    auto flags = std::make_shared<ResultFlags>();
+    CLI::App* command = polls->add_subcommand(
+        "protocol", "Writes the record of the result, the official document of the count");
+    AddPoll(command, &flags->poll);
+    command->add_option("--out", flags->out, "The file to write; an old one is replaced")
+        ->required();
+    const auto parse = [flags](const std::string& name) {
+      const auto format = documents::ParseFormat(name);
+      if (!format.ok())
+        throw CLI::ValidationError("--format", std::string(format.status().message()));
+      flags->format = *format;
+    };
+    command->add_option_function<std::string>("--format", parse, "text, html or json")->required();
+    command->add_option("--folder", flags->folder,
+                        "Folder for the ledger, kept; without it a temporary one");
+    global.AddServer(command);
+    AddExample(command,
+               "urna poll protocol --poll 3f…9a --format html --out result.html --server "
+               "vote.example:7443",
+               "Fetches the ledger of a certified or cancelled poll, checks all of it, and makes "
+               "the document from it\nalone, in the poll's languages (Polish, English, "
+               "Ukrainian). Open the HTML file in a browser to print it.\nAuditors make the same "
+               "bytes without a server: urna-verify LEDGER --poll ID --protocol FILE.html");
+    command->callback([&global, action, flags] {
+      *action = [&global, flags] { return WriteProtocol(global, *flags); };
+    });
   }
 }
 

@@ -12,8 +12,6 @@ namespace urna::client {
 
 /// A text in the poll's first language.
 std::string Shown(const poll::Definition& definition, const poll::Texts& texts);
-/// What a quorum demands, in a few words.
-std::string QuorumText(const poll::Quorum& quorum);
 /// The result for people, as `tally` shows it and as officials see it before they sign.
 void PrintResult(std::ostream& out, const poll::State& state, const poll::Result& result);
 

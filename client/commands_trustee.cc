@@ -1,3 +1,7 @@
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -6,10 +10,13 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "client/cli.h"
+#include "client/destruction.h"
 #include "client/poll_view.h"
+#include "client/rehearsal.h"
 #include "client/trustee.h"
 
 namespace urna::client {
@@ -19,10 +26,18 @@ using base::Cat;
 using Json = nlohmann::json;
 using poll::RecordKind;
 
+using Clock = std::chrono::steady_clock;
+
 struct TrusteeFlags {
   Hash32 poll{};
   std::string key, state, folder;
+  // rehearse, destroy
+  std::string label, out;
+  bool yes = false;
 };
+
+/// Statements and shares of rehearsals are small.
+constexpr size_t kMaxSmallFile = size_t{1} << 20;
 
 /// What every command of a trustee begins with: key, passphrase, and the ledger, checked.
 struct Desk {
@@ -40,6 +55,32 @@ void Say(const GlobalOptions& global, std::string_view text) {
   (global.json ? std::cerr : std::cout) << OneLine(text) << std::endl;
 }
 
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::string Seconds(double seconds) {
+  char text[32];
+  std::snprintf(text, sizeof text, seconds < 10 ? "%.2f s" : "%.0f s", seconds);
+  return text;
+}
+
+/// The ledger is kept beside the state file: who shows this trustee another ledger later is found
+/// out even if the state file is an older copy that remembers nothing.
+std::string LedgerFolder(const TrusteeFlags& flags) {
+  return flags.folder.empty() ? Cat(flags.state, ".ledger") : flags.folder;
+}
+
+absl::StatusOr<TrusteeSecrets> OpenState(const TrusteeFlags& flags, const Desk& desk) {
+  auto secrets = ReadTrusteeState(flags.state, desk.passphrase, desk.state().poll(), desk.trustee);
+  if (absl::IsPermissionDenied(secrets.status())) {
+    return base::Failure(absl::StatusCode::kPermissionDenied,
+                         Cat(flags.state, ": has another passphrase than ", flags.key,
+                             "; both need the same, and `urna key passphrase FILE` changes one"));
+  }
+  return secrets;
+}
+
 absl::StatusOr<Desk> SitDown(const GlobalOptions& global, const TrusteeFlags& flags) {
   URNA_RETURN_IF_ERROR(ReadKeyFilePublic(flags.key, "trustee").status());
   URNA_ASSIGN_OR_RETURN(
@@ -47,8 +88,9 @@ absl::StatusOr<Desk> SitDown(const GlobalOptions& global, const TrusteeFlags& fl
       GetPassphrase(global.passphrase, Cat("passphrase of ", flags.key), /*confirm=*/false));
   URNA_ASSIGN_OR_RETURN(crypto::Ed25519Key key, ReadIdentity(flags.key, "trustee", passphrase));
   URNA_ASSIGN_OR_RETURN(std::unique_ptr<Connection> connection, Connection::Open(global.server));
-  URNA_ASSIGN_OR_RETURN(std::unique_ptr<PollView> view,
-                        PollView::FetchAll(*connection, flags.poll, flags.folder, ShowProgress()));
+  URNA_ASSIGN_OR_RETURN(
+      std::unique_ptr<PollView> view,
+      PollView::FetchAll(*connection, flags.poll, LedgerFolder(flags), ShowProgress()));
   const poll::Definition& definition = *view->state().definition();
   URNA_ASSIGN_OR_RETURN(const uint32_t trustee, TrusteeNumber(definition, key.public_key()));
   Say(global, Cat("You are trustee ", trustee, " of ", definition.trustees.size(), " (",
@@ -91,14 +133,15 @@ void Done(const GlobalOptions& global, const Desk& desk, std::string_view step, 
 
 absl::Status RunJoin(const GlobalOptions& global, const TrusteeFlags& flags) {
   URNA_ASSIGN_OR_RETURN(Desk desk, SitDown(global, flags));
-  auto secrets = ReadTrusteeState(flags.state, desk.passphrase, desk.state().poll(), desk.trustee);
+  auto secrets = OpenState(flags, desk);
   if (absl::IsNotFound(secrets.status())) {
     secrets = Join(desk.state(), desk.trustee, desk.key);
     URNA_RETURN_IF_ERROR(secrets.status());
     URNA_RETURN_IF_ERROR(
         WriteTrusteeState(flags.state, *secrets, desk.passphrase, /*overwrite=*/false));
     Say(global, Cat("New secrets are in ", flags.state,
-                    ". Back it up: without it your part of the poll's key is lost."));
+                    ". Copy the file to a safe place: without it your part of the poll's key is "
+                    "lost. A copy made now serves for the whole poll."));
   }
   URNA_RETURN_IF_ERROR(secrets.status());
   URNA_ASSIGN_OR_RETURN(const Submission submission, PrepareJoin(desk.state(), *secrets));
@@ -110,9 +153,7 @@ absl::Status RunJoin(const GlobalOptions& global, const TrusteeFlags& flags) {
 
 absl::Status RunDeal(const GlobalOptions& global, const TrusteeFlags& flags) {
   URNA_ASSIGN_OR_RETURN(Desk desk, SitDown(global, flags));
-  URNA_ASSIGN_OR_RETURN(
-      TrusteeSecrets secrets,
-      ReadTrusteeState(flags.state, desk.passphrase, desk.state().poll(), desk.trustee));
+  URNA_ASSIGN_OR_RETURN(TrusteeSecrets secrets, OpenState(flags, desk));
   URNA_ASSIGN_OR_RETURN(const Submission submission, PrepareDeal(desk.state(), desk.key, &secrets));
   URNA_RETURN_IF_ERROR(
       WriteTrusteeState(flags.state, secrets, desk.passphrase, /*overwrite=*/true));
@@ -124,32 +165,33 @@ absl::Status RunDeal(const GlobalOptions& global, const TrusteeFlags& flags) {
 
 absl::Status RunConfirm(const GlobalOptions& global, const TrusteeFlags& flags) {
   URNA_ASSIGN_OR_RETURN(Desk desk, SitDown(global, flags));
-  URNA_ASSIGN_OR_RETURN(
-      TrusteeSecrets secrets,
-      ReadTrusteeState(flags.state, desk.passphrase, desk.state().poll(), desk.trustee));
+  URNA_ASSIGN_OR_RETURN(TrusteeSecrets secrets, OpenState(flags, desk));
   URNA_ASSIGN_OR_RETURN(const Submission submission,
                         PrepareConfirm(desk.state(), desk.key, &secrets));
   URNA_RETURN_IF_ERROR(
       WriteTrusteeState(flags.state, secrets, desk.passphrase, /*overwrite=*/true));
   URNA_RETURN_IF_ERROR(Send(global, desk, submission));
   if (submission.kind == RecordKind::kComplained) {
-    return base::Reject("trustee.share-invalid",
-                        "ATTENTION: another trustee sent you WRONG SHARES. Your complaint is on "
-                        "the ledger and names the one at fault; this poll must be cancelled and "
-                        "defined anew. Tell the officials and the other trustees");
+    const poll::Party& dealer = desk.state().definition()->trustees[submission.accused - 1];
+    return base::Reject(
+        "trustee.share-invalid",
+        Cat("ATTENTION: trustee ", submission.accused, " (", dealer.name,
+            ") sent you WRONG SHARES. Your complaint is on the ledger, where everybody sees that "
+            "this trustee is at fault; the poll must be cancelled (`urna poll cancel`) and defined "
+            "anew. Tell the officials and the other trustees. Never use an older copy of ",
+            flags.state, " for this poll: your complaint gave its secret away"));
   }
   Say(global,
       "All shares are right, and your share of the key passed its self-test. Keep the "
-      "state file until the result is certified.");
+      "state file until the result is certified. Next: when all trustees have confirmed, "
+      "`urna trustee rehearse` tries out the decryption.");
   Done(global, desk, "confirm", Json::object());
   return absl::OkStatus();
 }
 
 absl::Status RunDecrypt(const GlobalOptions& global, const TrusteeFlags& flags) {
   URNA_ASSIGN_OR_RETURN(Desk desk, SitDown(global, flags));
-  URNA_ASSIGN_OR_RETURN(
-      TrusteeSecrets secrets,
-      ReadTrusteeState(flags.state, desk.passphrase, desk.state().poll(), desk.trustee));
+  URNA_ASSIGN_OR_RETURN(TrusteeSecrets secrets, OpenState(flags, desk));
   const poll::State& state = desk.state();
   const poll::Definition& definition = *state.definition();
   // Everything is made, and so refused, before anything is sent.
@@ -175,7 +217,211 @@ absl::Status RunDecrypt(const GlobalOptions& global, const TrusteeFlags& flags) 
   for (const Submission& submission : submissions) {
     URNA_RETURN_IF_ERROR(Send(global, desk, submission));
   }
+  Say(global,
+      Cat("Next: when the result is certified, `urna trustee destroy` destroys your share."));
   Done(global, desk, "decrypt", {{"contests", done}});
+  return absl::OkStatus();
+}
+
+// --- Beside the ledger
+
+absl::Status RunRehearse(const GlobalOptions& global, const TrusteeFlags& flags) {
+  if (!base::IsUtf8(flags.label)) {
+    return base::Failure(absl::StatusCode::kInvalidArgument, "--label is not UTF-8");
+  }
+  const Clock::time_point before_ledger = Clock::now();
+  URNA_ASSIGN_OR_RETURN(Desk desk, SitDown(global, flags));
+  const double ledger_seconds = SecondsSince(before_ledger);
+  URNA_ASSIGN_OR_RETURN(TrusteeSecrets secrets, OpenState(flags, desk));
+  const Clock::time_point before_share = Clock::now();
+  URNA_ASSIGN_OR_RETURN(const RehearsalShare share, Rehearse(desk.state(), flags.label, &secrets));
+  const poll::Definition& definition = *desk.state().definition();
+  uint64_t slots = 0;
+  for (const poll::Contest& contest : definition.contests) slots += contest.options.size();
+  const double share_seconds = SecondsSince(before_share) * static_cast<double>(slots) /
+                               static_cast<double>(secrets.shares.size());
+  if (!flags.out.empty()) {
+    URNA_RETURN_IF_ERROR(base::CreateFileAtomic(flags.out, share.Encode(desk.state().poll())));
+  }
+  Say(global,
+      Cat("The state file and its passphrase work: your share decrypts under all ",
+          secrets.shares.size(), " keys of the poll, and everybody can check that it does. ",
+          "Nothing was written to the ledger."));
+  Say(global,
+      Cat("The real decryption first checks the whole ledger, ", Seconds(ledger_seconds),
+          " today for ", desk.state().size(), " records with ", desk.state().ballot_records(),
+          " ballots, and then makes your shares of ", definition.contests.size(),
+          " contests, about ", Seconds(share_seconds), " on this machine."));
+  if (!flags.out.empty()) {
+    Say(global, Cat(flags.out, " holds your share of the test votes; it tells nothing secret. ",
+                    "Whoever has ", definition.trustees_needed,
+                    " such files of one label tries them together with `urna trustee combine`."));
+  }
+  Done(global, desk, "rehearse",
+       {{"label", flags.label},
+        {"keys", secrets.shares.size()},
+        {"ledger_seconds", ledger_seconds},
+        {"share_seconds", share_seconds}});
+  return absl::OkStatus();
+}
+
+struct CombineFlags {
+  Hash32 poll{};
+  std::string folder;
+  std::vector<std::string> files;
+};
+
+absl::Status RunCombine(const GlobalOptions& global, const CombineFlags& flags) {
+  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
+                        Connection::Open(global.server));
+  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
+                        PollView::FetchAll(*connection, flags.poll, flags.folder, ShowProgress()));
+  std::vector<RehearsalShare> shares;
+  for (const std::string& path : flags.files) {
+    URNA_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kMaxSmallFile));
+    auto share = RehearsalShare::Decode(view->state(), text);
+    if (!share.ok()) return base::Annotate(share.status(), path);
+    shares.push_back(*std::move(share));
+  }
+  URNA_RETURN_IF_ERROR(CombineRehearsal(view->state(), shares));
+  const poll::Definition& definition = *view->state().definition();
+  Json trustees = Json::array();
+  std::string names;
+  for (const RehearsalShare& share : shares) {
+    const std::string& name = definition.trustees[share.trustee - 1].name;
+    trustees.push_back(share.trustee);
+    names += Cat(names.empty() ? "" : ", ", name);
+  }
+  Say(global, Cat("The shares of ", names, " decrypt the test votes together",
+                  shares.front().label.empty() ? "" : Cat(" of \"", shares.front().label, "\""),
+                  "; any ", definition.trustees_needed, " of ", definition.trustees.size(),
+                  " trustees will decrypt the result."));
+  if (global.json) PrintJson({{"label", shares.front().label}, {"trustees", trustees}});
+  return absl::OkStatus();
+}
+
+/// Both answers must be right; without a terminal, only --yes says yes.
+absl::Status ConfirmDestruction(const TrusteeFlags& flags, const Desk& desk) {
+  if (flags.yes) return absl::OkStatus();
+  if (isatty(STDIN_FILENO) == 0) {
+    return base::Failure(absl::StatusCode::kFailedPrecondition,
+                         "nobody is there to confirm; give --yes to destroy without being asked");
+  }
+  const auto ask = [](std::string_view question, std::string_view wanted) {
+    std::cerr << question;
+    std::string answer;
+    std::getline(std::cin, answer);
+    return base::Trim(answer) == wanted;
+  };
+  const std::string poll = base::Hex(desk.state().poll()).substr(0, 8);
+  if (ask(Cat("Destroy ", flags.state, " for ever? Type yes: "), "yes") &&
+      ask(Cat("This cannot be undone. Type the first 8 digits of the poll id (", poll, "): "),
+          poll)) {
+    return absl::OkStatus();
+  }
+  return base::Failure(absl::StatusCode::kCancelled, "not confirmed; nothing was destroyed");
+}
+
+absl::Status RunDestroy(const GlobalOptions& global, const TrusteeFlags& flags) {
+  const std::string out = flags.out.empty() ? Cat(flags.state, ".destroyed") : flags.out;
+  URNA_ASSIGN_OR_RETURN(Desk desk, SitDown(global, flags));
+  URNA_RETURN_IF_ERROR(MayDestroy(desk.state()));
+  URNA_RETURN_IF_ERROR(OpenState(flags, desk).status());
+  if (access(out.c_str(), F_OK) == 0) {
+    return base::Failure(absl::StatusCode::kAlreadyExists,
+                         Cat(out, ": exists; give --out another name for the statement"));
+  }
+  URNA_RETURN_IF_ERROR(ConfirmDestruction(flags, desk));
+  URNA_RETURN_IF_ERROR(OverwriteAndRemove(flags.state));
+  const auto now = std::chrono::duration_cast<std::chrono::seconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  const auto statement = DestructionStatement::Make(desk.state().poll(), desk.trustee,
+                                                    static_cast<uint64_t>(now.count()), desk.key);
+  const std::string text =
+      statement.Encode(desk.state().definition()->trustees[desk.trustee - 1].name);
+  const absl::Status written = base::CreateFileAtomic(out, text);
+  if (!written.ok()) {
+    // The share is gone; the statement need not be.
+    std::cout << text;
+    return base::Annotate(written, "the share is destroyed; its statement is on standard output");
+  }
+  Say(global, Cat(flags.state, " was overwritten and removed. ", out,
+                  " is your signed statement; publish it."));
+  Say(global,
+      "Urna cannot vouch for what lies beneath: solid-state disks, journaling and copying file "
+      "systems and earlier versions of the file may keep older bytes, sealed with your passphrase. "
+      "Destroy every copy and backup too. The ledger's folder is public and may stay.");
+  Done(global, desk, "destroy", {{"statement", out}});
+  return absl::OkStatus();
+}
+
+struct StatementFlags {
+  Hash32 poll{};
+  std::string file;
+};
+
+absl::Status RunCheckDestroyed(const GlobalOptions& global, const StatementFlags& flags) {
+  URNA_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(flags.file, kMaxSmallFile));
+  const auto statement = DestructionStatement::Decode(text);
+  if (!statement.ok()) return base::Annotate(statement.status(), flags.file);
+  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
+                        Connection::Open(global.server));
+  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
+                        PollView::FetchDefinition(*connection, flags.poll));
+  const poll::Definition& definition = *view->state().definition();
+  const absl::Status checked = statement->Check(flags.poll, definition);
+  if (!checked.ok()) return base::Annotate(checked, flags.file);
+  const std::string& name = definition.trustees[statement->trustee - 1].name;
+  const std::string date = base::FormatUtc(statement->time);
+  Say(global, Cat("Trustee ", statement->trustee, " (", name, ") signed that on ", date,
+                  " the share of this poll was destroyed. The signature is right; that no copy is "
+                  "left is the trustee's word, and the date is that of the trustee's clock."));
+  if (global.json) {
+    PrintJson({{"trustee", statement->trustee}, {"name", name}, {"date", date}});
+  }
+  return absl::OkStatus();
+}
+
+struct ShowStateFlags {
+  std::string file;
+};
+
+absl::Status RunShowState(const GlobalOptions& global, const ShowStateFlags& flags) {
+  URNA_RETURN_IF_ERROR(CheckTrusteeStateFile(flags.file));
+  URNA_ASSIGN_OR_RETURN(
+      const crypto::SecretText passphrase,
+      GetPassphrase(global.passphrase, Cat("passphrase of ", flags.file), /*confirm=*/false));
+  URNA_ASSIGN_OR_RETURN(const TrusteeSecrets secrets, ReadTrusteeState(flags.file, passphrase));
+  std::string_view stage = "joined", meaning = "can deal, once all have joined";
+  if (!secrets.complained.empty()) {
+    stage = "complained";
+    meaning = "its secret was given away; of no further use";
+  } else if (!secrets.decrypted.empty()) {
+    stage = "decrypted";
+    meaning = "made shares of the result";
+  } else if (!secrets.shares.empty()) {
+    stage = "confirmed";
+    meaning = "can decrypt, once the poll is closed";
+  } else if (!secrets.dealt.empty()) {
+    stage = "dealt";
+    meaning = "can confirm, once all have dealt";
+  }
+  Json contests = Json::array();
+  for (const auto& [contest, hash] : secrets.decrypted) contests.push_back(contest + 1);
+  if (global.json) {
+    PrintJson({{"poll", base::Hex(secrets.poll)},
+               {"trustee", secrets.trustee},
+               {"stage", stage},
+               {"decrypted_contests", contests}});
+    return absl::OkStatus();
+  }
+  std::cout << "poll:      " << base::Hex(secrets.poll)
+            << "\ntrustee:   " << static_cast<int>(secrets.trustee) << "\nstage:     " << stage
+            << " (" << meaning << ")\n";
+  if (!contests.empty()) {
+    std::cout << "decrypted: contests " << contests.dump() << ", in the definition's order\n";
+  }
+  std::cout << "An older copy says an earlier stage; the next command brings it up to date.\n";
   return absl::OkStatus();
 }
 
@@ -185,7 +431,10 @@ void AddTrusteeCommands(CLI::App& app, GlobalOptions& global, Action* action) {
   CLI::App* trustee =
       app.add_subcommand("trustee", "For trustees: the key ceremony and decryption");
   AddIdentityCommands(trustee, "trustee", global, action);
-  const auto add = [&](const std::string& name, const std::string& description, auto run) {
+  constexpr std::string_view kRepeats =
+      "Checks the whole ledger first. Can be run again at any time: it repeats the same record.";
+  const auto add = [&](const std::string& name, const std::string& description,
+                       std::string_view note, auto run) {
     auto flags = std::make_shared<TrusteeFlags>();
     CLI::App* command = trustee->add_subcommand(name, description);
     AddPoll(command, &flags->poll);
@@ -196,24 +445,96 @@ void AddTrusteeCommands(CLI::App& app, GlobalOptions& global, Action* action) {
                      "made by join")
         ->required();
     command->add_option("--folder", flags->folder,
-                        "Folder for the ledger, kept; without it a temporary one");
+                        "Folder where the ledger is kept, so that a server that shows another one "
+                        "later is found out; without it, STATE.ledger");
     global.AddServer(command);
     global.AddPassphrase(command);
     AddExample(command,
                Cat("urna trustee ", name,
                    " --poll 3f…9a --key jan.key --state jan.state "
                    "--server vote.example:7443"),
-               "Checks the whole ledger first. Can be run again at any time: it repeats the same "
-               "record.");
+               std::string(note));
     command->callback([&global, action, flags, run] {
       *action = [&global, flags, run] { return run(global, *flags); };
     });
+    return std::pair(command, flags);
   };
-  add("join", "Makes this trustee's secrets and commits to them on the ledger", RunJoin);
-  add("deal", "Sends every trustee its shares, once all have joined", RunDeal);
+  add("join", "Makes this trustee's secrets and commits to them on the ledger",
+      Cat(kRepeats,
+          " Copy the state file to a safe place: a copy made after joining is a backup "
+          "for the whole poll."),
+      RunJoin);
+  add("deal", "Sends every trustee its shares, once all have joined", kRepeats, RunDeal);
   add("confirm", "Checks the shares of all trustees; confirms, or complains about a wrong one",
+      Cat(kRepeats, " A complaint gives this ceremony's secret away and ends the poll."),
       RunConfirm);
-  add("decrypt", "After closing: decrypts the sum of each contest", RunDecrypt);
+  add("decrypt", "After closing: decrypts the sum of each contest", kRepeats, RunDecrypt);
+
+  const auto [rehearse, rehearse_flags] = add(
+      "rehearse", "Tries out, before it matters, whether this file and passphrase decrypt",
+      "Decrypts test votes that everybody can compute, checks the share as everybody will check "
+      "the real one, and writes nothing to the ledger. Possible once all have confirmed. With "
+      "--export, several trustees rehearse together: see `urna trustee combine`.",
+      RunRehearse);
+  rehearse->add_option("--label", rehearse_flags->label,
+                       "Name of a rehearsal, such as its date: other test votes for each; all "
+                       "trustees of one rehearsal give the same");
+  rehearse->add_option("--export", rehearse_flags->out,
+                       "New file for the share of the test votes, to be combined with others'");
+
+  const auto [destroy, destroy_flags] = add(
+      "destroy", "Destroys this trustee's share for ever and signs a statement that it did",
+      "Refuses until the poll is certified or cancelled, or a complaint ended it. Overwrites the "
+      "state file before removing it, but disks and file systems may keep older bytes; destroy "
+      "copies and backups as well.",
+      RunDestroy);
+  destroy->add_option("--out", destroy_flags->out,
+                      "New file for the statement; without it, STATE.destroyed");
+  destroy->add_flag("--yes", destroy_flags->yes, "Do not ask before destroying");
+
+  {
+    auto flags = std::make_shared<CombineFlags>();
+    CLI::App* command = trustee->add_subcommand(
+        "combine", "Checks that the trustees' shares of a rehearsal decrypt together");
+    AddPoll(command, &flags->poll);
+    command->add_option("file", flags->files, "Files made by `urna trustee rehearse --export`")
+        ->required();
+    command->add_option("--folder", flags->folder,
+                        "Folder for the ledger, kept; without it a temporary one");
+    global.AddServer(command);
+    AddExample(command,
+               "urna trustee combine jan.share eva.share --poll 3f…9a --server vote.example:7443",
+               "Needs no key: anybody may combine the files, which tell nothing secret.");
+    command->callback([&global, action, flags] {
+      *action = [&global, flags] { return RunCombine(global, *flags); };
+    });
+  }
+  {
+    auto flags = std::make_shared<StatementFlags>();
+    CLI::App* command = trustee->add_subcommand(
+        "check-destroyed", "Checks a trustee's statement that a share was destroyed");
+    AddPoll(command, &flags->poll);
+    command->add_option("file", flags->file, "The statement")->required();
+    global.AddServer(command);
+    AddExample(command,
+               "urna trustee check-destroyed jan.state.destroyed --poll 3f…9a "
+               "--server vote.example:7443",
+               "Checks signature, poll and trustee. No signature proves that no copy is left.");
+    command->callback([&global, action, flags] {
+      *action = [&global, flags] { return RunCheckDestroyed(global, *flags); };
+    });
+  }
+  {
+    auto flags = std::make_shared<ShowStateFlags>();
+    CLI::App* command = trustee->add_subcommand(
+        "show-state", "Says which poll and trustee a state file is for, and how far it got");
+    command->add_option("file", flags->file, "State file")->required();
+    global.AddPassphrase(command);
+    AddExample(command, "urna trustee show-state jan.state", "Asks no server.");
+    command->callback([&global, action, flags] {
+      *action = [&global, flags] { return RunShowState(global, *flags); };
+    });
+  }
 }
 
 }  // namespace urna::client

@@ -19,6 +19,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "client/cli.h"
+#include "client/issuers.h"
 #include "client/opened_ballot.h"
 #include "client/poll_view.h"
 #include "client/recovery_phrase.h"
@@ -403,7 +404,9 @@ absl::Status Session::OfferPhrase() {
 
 absl::Status Session::ObtainTokens() {
   if (wallet_->has_all_tokens()) return absl::OkStatus();
-  const absl::Status status = voter_->ObtainTokens(connection_->issuing(), *key_);
+  URNA_ASSIGN_OR_RETURN(const IssuerLines lines,
+                        IssuerLines::Open(global_.server, *connection_, *definition_));
+  const absl::Status status = voter_->ObtainTokens(lines.stubs(), *key_);
   if (base::RejectId(status) == "token.other-wallet" && fresh_ && !wallet_->has_any_token()) {
     // No issuer has seen anything of this omega.
     std::error_code ignored;

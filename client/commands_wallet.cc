@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "client/cli.h"
+#include "client/issuers.h"
 #include "client/published_ledger.h"
 #include "client/resident.h"
 #include "client/voter.h"
@@ -199,10 +200,12 @@ absl::Status StatusReport::AskIssuers() {
     return base::Reject("credential.not-entitled",
                         "this code or key is not on the poll's roll, or was replaced by a new one");
   }
+  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
+                        Connection::Open(global_.server));
+  URNA_ASSIGN_OR_RETURN(const IssuerLines lines,
+                        IssuerLines::Open(global_.server, *connection, *context_->definition));
   for (uint32_t i = 0; i < issuers_.size(); ++i) {
-    URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
-                          Connection::Open(global_.server));
-    const auto stored = FetchAnswer(connection->issuing(), *context_, *style_, i, *key_);
+    const auto stored = FetchAnswer(*lines.stubs()[i], *context_, *style_, i, *key_);
     if (absl::IsNotFound(stored.status())) {
       issuers_[i].answered = false;
       continue;

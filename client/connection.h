@@ -14,14 +14,13 @@ namespace v1 = ::urna::v1;
 
 /// How to reach a server.
 struct ServerOptions {
-  std::string target;  ///< "host:port"
-  std::string
-      certificate;         ///< PEM file of the server's certificate or its authority; "" = system's
-  bool plaintext = false;  ///< no TLS; refused unless the target is a loopback address
+  std::string target;       ///< "host:port"
+  std::string certificate;  ///< PEM file of certificates of servers or authorities; "" = system's
+  bool plaintext = false;   ///< no TLS; refused unless the target is a loopback address
 };
 
-/// One gRPC channel with sockets of its own. A resident's client opens one for issuing and another
-/// for casting, so that the server cannot match the two by connection.
+/// One gRPC channel with sockets of its own. A resident's client opens one for each issuer
+/// (IssuerLines) and another for casting, so that nobody can match the two by connection.
 class Connection {
  public:
   /// Errors: InvalidArgument (not "host:port", plaintext to another machine), NotFound (certificate

@@ -34,7 +34,10 @@ constexpr size_t kMaxFileBytes = size_t{64} << 20;
 // The second recommended choice of RFC 9106 section 4, with the one lane that libsodium has.
 constexpr uint64_t kPasses = 3;
 constexpr uint64_t kMemoryKib = 64 * 1024;
-// What a file may ask for: a forged one neither exhausts the machine nor makes guessing cheap.
+// What a file may ask for: a forged one neither exhausts the machine nor makes guessing cheap. The
+// lower bounds stay when the defaults above grow, so that old files open.
+constexpr uint64_t kMinPasses = 3;
+constexpr uint64_t kMinMemoryKib = 64 * 1024;
 constexpr uint64_t kMaxPasses = 16;
 constexpr uint64_t kMaxMemoryKib = 1024 * 1024;
 constexpr size_t kMaxPassphraseBytes = 1024;
@@ -140,11 +143,16 @@ class Fields {
   bool ok_ = true;
 };
 
-absl::StatusOr<File> Load(const std::string& path, std::string_view purpose) {
+absl::StatusOr<File> LoadAny(const std::string& path) {
   URNA_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kMaxFileBytes));
   const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   Fields fields(json);
-  if (fields.Text("format") != kFormat) {
+  const std::string format = fields.Text("format");
+  if (format.starts_with("urna-key/") && format != kFormat) {
+    return Refuse(path, Cat("its format is ", format, ", but this version of urna reads ", kFormat,
+                            ": use the version that wrote it, or a newer one"));
+  }
+  if (format != kFormat) {
     return Refuse(path, "is not a key file of urna, or is damaged");
   }
   File file;
@@ -163,11 +171,16 @@ absl::StatusOr<File> Load(const std::string& path, std::string_view purpose) {
       checksum != file.Checksum()) {
     return Refuse(path, "the key file is damaged");
   }
-  if (file.passes < kPasses || file.passes > kMaxPasses || file.memory_kib < kMemoryKib ||
+  if (file.passes < kMinPasses || file.passes > kMaxPasses || file.memory_kib < kMinMemoryKib ||
       file.memory_kib > kMaxMemoryKib) {
     return Refuse(path, Cat("asks for Argon2id with ", file.passes, " passes over ",
                             file.memory_kib, " KiB, which is out of range"));
   }
+  return file;
+}
+
+absl::StatusOr<File> Load(const std::string& path, std::string_view purpose) {
+  URNA_ASSIGN_OR_RETURN(File file, LoadAny(path));
   if (file.purpose != purpose) {
     return Refuse(path, Cat("is a key file for purpose \"", file.purpose, "\", but one for \"",
                             purpose, "\" is needed"));
@@ -287,6 +300,18 @@ absl::StatusOr<std::string> ReadKeyFilePublic(const std::string& path, std::stri
   return std::move(file.public_part);
 }
 
+absl::StatusOr<std::string> KeyFilePurpose(const std::string& path) {
+  URNA_ASSIGN_OR_RETURN(File file, LoadAny(path));
+  return std::move(file.purpose);
+}
+
+absl::Status ChangePassphrase(const std::string& path, const SecretText& before,
+                              const SecretText& after) {
+  URNA_ASSIGN_OR_RETURN(const std::string purpose, KeyFilePurpose(path));
+  URNA_ASSIGN_OR_RETURN(const OpenedKeyFile file, ReadKeyFile(path, purpose, before));
+  return WriteKeyFile(path, purpose, file.public_part, file.secret, after, /*overwrite=*/true);
+}
+
 absl::StatusOr<SecretText> GetPassphrase(const PassphraseOptions& options, std::string_view what,
                                          bool confirm) {
   if (!options.file.empty()) {
@@ -296,14 +321,14 @@ absl::StatusOr<SecretText> GetPassphrase(const PassphraseOptions& options, std::
         std::string_view(content.Expose()).substr(0, content.Expose().find_first_of("\r\n"));
     return Checked(std::string(line), Cat(what, ", the first line of ", options.file, ","));
   }
-  if (const char* variable = getenv("URNA_PASSPHRASE"); variable != nullptr) {
-    return Checked(variable, Cat(what, " in URNA_PASSPHRASE"));
+  if (const char* variable = getenv(options.variable); variable != nullptr) {
+    return Checked(variable, Cat(what, " in ", options.variable));
   }
   const int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
   if (terminal < 0) {
     return base::Failure(absl::StatusCode::kFailedPrecondition,
-                         Cat("there is no terminal to ask for the ", what,
-                             "; give --passphrase-file or URNA_PASSPHRASE"));
+                         Cat("there is no terminal to ask for the ", what, "; give ",
+                             options.option, " or ", options.variable));
   }
   auto first = Ask(terminal, what, what);
   if (first.ok() && confirm) {

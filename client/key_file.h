@@ -32,10 +32,19 @@ absl::StatusOr<OpenedKeyFile> ReadKeyFile(const std::string& path, std::string_v
 /// The public part alone; needs no passphrase, and nothing vouches for it.
 absl::StatusOr<std::string> ReadKeyFilePublic(const std::string& path, std::string_view purpose);
 
-/// Where a passphrase comes from: a file (its first line), the variable URNA_PASSPHRASE, or the
+/// Seals the file anew, atomically, with today's Argon2id parameters. Copies elsewhere keep the old
+/// passphrase. Errors: those of ReadKeyFile and WriteKeyFile; the file is then as it was.
+absl::Status ChangePassphrase(const std::string& path, const crypto::SecretText& before,
+                              const crypto::SecretText& after);
+/// What the file says it is for; nothing vouches for it. Errors: those of ReadKeyFilePublic.
+absl::StatusOr<std::string> KeyFilePurpose(const std::string& path);
+
+/// Where a passphrase comes from: a file (its first line), an environment variable, or the
 /// terminal (asked without echo; twice when `confirm`).
 struct PassphraseOptions {
   std::string file;
+  const char* option = "--passphrase-file";  ///< that gives `file`
+  const char* variable = "URNA_PASSPHRASE";
 };
 /// `what` is asked for: "passphrase of official.key". Errors: InvalidArgument (empty, or typed
 /// differently the second time), FailedPrecondition (nowhere to take it from), those of ReadFile.

@@ -30,9 +30,10 @@ constexpr double kPageWidth = 210, kPageHeight = 297;
 constexpr double kLeft = 20, kRight = 190, kWidth = kRight - kLeft;
 constexpr double kWindowTop = 45, kWindowWidth = 80, kWindowHeight = 45;
 constexpr double kReturnLine = 5.5;  // of the window, for the sender
-constexpr double kBoxTop = 98, kBoxHeight = 46;
-constexpr double kQrSize = 36;
-constexpr double kTextTop = kBoxTop + kBoxHeight + 5, kTextBottom = 281;
+// Below the first fold, so that neither the window shows the code nor a crease goes through it.
+constexpr double kBoxTop = 107.5, kBoxHeight = 42;
+constexpr double kQrSize = 34;
+constexpr double kTextTop = kBoxTop + kBoxHeight + 4.5, kTextBottom = 281;
 constexpr double kFooter = 285;
 constexpr double kGap = 6;  // between columns
 constexpr size_t kMostColumns = 3;
@@ -227,7 +228,7 @@ class Template {
                                   {.points = 84, .bold = true, .align = PANGO_ALIGN_CENTER}, 0);
     const double width = WidthOf(layout.get()), height = Height(layout.get());
     cairo_save(cairo_);
-    cairo_translate(cairo_, kPageWidth / 2 * kPoints, 205 * kPoints);
+    cairo_translate(cairo_, kPageWidth / 2 * kPoints, 210 * kPoints);
     cairo_rotate(cairo_, -0.5);
     const double scale = std::min(1.0, 185 / std::hypot(width, height / 2));
     cairo_scale(cairo_, scale, scale);
@@ -273,7 +274,7 @@ class Template {
       title = type_.Set(markup, {.points = points -= 0.5}, kInfoWidth);
     }
     if (Height(title.get()) > kWindowHeight - 12) {
-      return Wrong("the poll's title is too long for a letter; choose fewer --language");
+      return Wrong("the poll's title is too long for a letter; choose fewer --lang");
     }
     URNA_RETURN_IF_ERROR(CheckGlyphs(title.get(), "the poll's title"));
     Show(cairo_, title.get(), InfoLeft(design_), kWindowTop);
@@ -333,7 +334,7 @@ class Template {
     }
     return Wrong(
         Cat("the instructions in ", design_.sections.size(),
-            " languages do not fit on one page; choose fewer with --language, or shorten --where "
+            " languages do not fit on one page; choose fewer with --lang, or shorten --where "
             "and --contact"));
   }
 
@@ -450,7 +451,7 @@ absl::Status ShowLetter(cairo_t* cairo, const LetterDesign& design, const Typese
 
   const auto code =
       type.Set(Escaped(letter.code), {.family = kMono, .points = 23, .bold = true}, 0);
-  Show(cairo, code.get(), kLeft + 6, kBoxTop + (kBoxHeight - Height(code.get())) / 2 + 2);
+  Show(cairo, code.get(), kLeft + 6, kBoxTop + (kBoxHeight - Height(code.get())) / 2 + 4);
   URNA_RETURN_IF_ERROR(ShowQr(cairo, CodeUri(design.poll, letter.code), kRight - kQrSize - 5,
                               kBoxTop + (kBoxHeight - kQrSize) / 2, kQrSize));
 

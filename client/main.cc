@@ -32,6 +32,7 @@ const std::map<std::string, std::string> kValueNames = {
     {"--definition", "FILE"},
     {"--enrolment", "TEXT"},
     {"--evidence", "FILE"},
+    {"--export", "FILE"},
     {"--fingerprint", "DIGITS"},
     {"--folder", "DIR"},
     {"--key", "FILE"},
@@ -39,8 +40,12 @@ const std::map<std::string, std::string> kValueNames = {
     {"--lang", "LANGUAGE"},
     {"--ledger", "DIR"},
     {"--name", "NAME"},
+    {"--new-passphrase-file", "FILE"},
     {"--out", "FILE"},
     {"codes --out", "DIR"},
+    {"letters --out", "DIR"},
+    {"unseal --out", "DIR"},
+    {"protocol --format", "{text,html,json}"},
     {"--passphrase-file", "FILE"},
     {"--persons-sha256", "FILE"},
     {"--phrase-file", "FILE"},
@@ -61,6 +66,19 @@ const std::map<std::string, std::string> kValueNames = {
     {"--name-column", "COLUMN"},
     {"--address-column", "COLUMN"},
     {"--style-column", "COLUMN"},
+    {"--contact", "WORDS"},
+    {"--id", "ID"},
+    {"--office", "DIR"},
+    {"--only", "ID"},
+    {"--seal-to", "PUBLIC-KEY"},
+    {"--sender", "WORDS"},
+    {"--show", "FILE"},
+    {"--time-zone", "ZONE"},
+    {"--title", "WORDS"},
+    {"--where", "WORDS"},
+    {"files", "FILE"},
+    {"new", "FILE"},
+    {"old", "FILE"},
 };
 
 cli::Facts Documentation() {
@@ -72,7 +90,9 @@ cli::Facts Documentation() {
   facts.environment = {
       {"URNA_PASSPHRASE",
        "The passphrase of key files and wallets, where no --passphrase-file is given. Other "
-       "programs of the same user may read it: rather let the terminal ask."}};
+       "programs of the same user may read it: rather let the terminal ask."},
+      {"URNA_NEW_PASSPHRASE",
+       "The new passphrase of urna key passphrase, where no --new-passphrase-file is given."}};
   facts.see_also = {"urna-verify(1)", "urna-server(8)"};
   return facts;
 }
@@ -98,12 +118,14 @@ int Run(int argc, char** argv) {
   AddOfficialCommands(app, global, &action);
   AddTrusteeCommands(app, global, &action);
   AddLedgerCommands(app, global, &action);
+  AddKeyCommands(app, global, &action);
   for (const auto& [group, commands] :
        std::initializer_list<std::pair<const char*, std::vector<const char*>>>{
            {"For residents", {"vote", "receipt", "ballot"}},
            {"For officials", {"poll", "roll", "official"}},
            {"For trustees", {"trustee"}},
-           {"For auditors", {"ledger"}}}) {
+           {"For auditors", {"ledger"}},
+           {"For all of them", {"key"}}}) {
     for (const char* command : commands) app.get_subcommand(command)->group(group);
   }
   // CLI11 would name the missing command before the unknown one that stands in its place.

@@ -254,7 +254,7 @@ absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchStart(
     return RootDiffers(checkpoint, replayer.state().root());
   }
   return std::unique_ptr<PollView>(
-      new PollView(std::move(replayer).TakeState(), std::move(checkpoint)));
+      new PollView(std::move(replayer).TakeState(), std::move(checkpoint), note));
 }
 
 absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchDefinition(Connection& connection,
@@ -310,7 +310,7 @@ absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchAll(Connection& connect
     return base::Annotate(RootDiffers(checkpoint, replayer.state().root()), path);
   }
   std::unique_ptr<PollView> view(
-      new PollView(std::move(replayer).TakeState(), std::move(checkpoint)));
+      new PollView(std::move(replayer).TakeState(), std::move(checkpoint), reader->note()));
   for (uint64_t bundle = 0; bundle < reader->bundle_count(); ++bundle) {
     URNA_ASSIGN_OR_RETURN(const std::vector<std::string> entries, reader->ReadBundle(bundle));
     for (size_t i = 0; i < entries.size(); ++i) {
@@ -331,7 +331,7 @@ void PollView::NoteStep(uint64_t index, const std::string& bytes) {
 
 absl::Status PollView::Advance(Connection& connection) {
   const Hash32 poll = state_->poll();
-  URNA_ASSIGN_OR_RETURN(const std::string note, FetchCheckpointNote(connection, poll));
+  URNA_ASSIGN_OR_RETURN(std::string note, FetchCheckpointNote(connection, poll));
   URNA_ASSIGN_OR_RETURN(ledger::Checkpoint checkpoint,
                         ledger::OpenCheckpoint(note, state_->definition()->ballot_box));
   poll::State next = *state_;
@@ -357,6 +357,7 @@ absl::Status PollView::Advance(Connection& connection) {
   uint64_t index = state_->size();
   *state_ = std::move(next);
   checkpoint_ = std::move(checkpoint);
+  note_ = std::move(note);
   for (const std::string& bytes : records) NoteStep(index++, bytes);
   return absl::OkStatus();
 }

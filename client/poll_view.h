@@ -59,11 +59,14 @@ class PollView {
   const std::vector<RecordedStep>& steps() const { return steps_; }
   /// What the ballot box signed when this was fetched; at least as large as the state.
   const ledger::Checkpoint& checkpoint() const { return checkpoint_; }
+  /// The signed note of that checkpoint, verbatim.
+  const std::string& checkpoint_note() const { return note_; }
 
  private:
-  PollView(poll::State state, ledger::Checkpoint checkpoint)
+  PollView(poll::State state, ledger::Checkpoint checkpoint, std::string note)
       : state_(std::make_unique<poll::State>(std::move(state))),
-        checkpoint_(std::move(checkpoint)) {}
+        checkpoint_(std::move(checkpoint)),
+        note_(std::move(note)) {}
   static absl::StatusOr<std::unique_ptr<PollView>> FetchStart(
       Connection& connection, const Hash32& poll,
       const std::function<bool(const poll::State&)>& enough);
@@ -72,6 +75,7 @@ class PollView {
 
   std::unique_ptr<poll::State> state_;
   ledger::Checkpoint checkpoint_;
+  std::string note_;
   std::vector<RecordedStep> steps_;
 };
 

@@ -41,19 +41,6 @@ std::string SignAndEncode(const poll::State& state, const crypto::Ed25519Key& ke
   return poll::EncodePayload(payload);
 }
 
-/// A record of this trustee that the ledger carries must be the one that the state file made.
-template <typename T>
-absl::StatusOr<bool> IsRecorded(const std::optional<T>& recorded, const std::string& kept) {
-  if (!recorded.has_value()) return false;
-  if (poll::EncodePayload(*recorded) == kept) return true;
-  return base::Failure(
-      absl::StatusCode::kDataLoss,
-      Cat("the ledger carries a '", poll::KindName(static_cast<uint8_t>(poll::KindOf(*recorded))),
-          "' of trustee ", recorded->trustee,
-          " that this state file did not make: another copy of the key was ",
-          "used, or the state file is not the newest"));
-}
-
 Hash32 AggregateHash(const crypto::Ciphertext& sum) {
   base::Writer w;
   w.Raw(sum.R.view());
@@ -61,19 +48,33 @@ Hash32 AggregateHash(const crypto::Ciphertext& sum) {
   return crypto::FramedHash256({"trustee-aggregate", w.bytes()});
 }
 
-std::vector<crypto::Deal> Deals(const poll::State& state) {
+/// What the dealers sent to this trustee.
+struct Received {
+  std::vector<crypto::SecretScalar> shares;  ///< k_(i,w), if all were right
+  uint32_t wrong_dealer = 0;                 ///< the first whose shares are wrong
+};
+
+Received OpenAll(const poll::State& state, const TrusteeSecrets& secrets) {
+  crypto::Secret<base::Bytes32> secret;
+  secret.Expose() = secrets.seal_secret.Expose();
+  const crypto::SealKey seal_key = crypto::SealKey::FromSecret(std::move(secret));
+  std::vector<std::vector<crypto::SecretScalar>> opened;
+  for (const auto& dealt : state.dealt()) {
+    auto shares = crypto::OpenShares(seal_key, secrets.trustee, dealt->deal,
+                                     dealt->sealed[secrets.trustee - 1u]);
+    if (!shares.ok()) return {.shares = {}, .wrong_dealer = dealt->trustee};
+    opened.push_back(*std::move(shares));
+  }
+  return {.shares = crypto::CombineShares(opened), .wrong_dealer = 0};
+}
+
+}  // namespace
+
+std::vector<crypto::Deal> DealsOf(const poll::State& state) {
   std::vector<crypto::Deal> deals;
   for (const auto& dealt : state.dealt()) deals.push_back(dealt->deal);
   return deals;
 }
-
-crypto::SealKey SealKeyOf(const TrusteeSecrets& secrets) {
-  crypto::Secret<base::Bytes32> secret;
-  secret.Expose() = secrets.seal_secret.Expose();
-  return crypto::SealKey::FromSecret(std::move(secret));
-}
-
-}  // namespace
 
 // --- The state file
 
@@ -97,7 +98,14 @@ SecretText TrusteeSecrets::Encode() const {
 absl::StatusOr<TrusteeSecrets> TrusteeSecrets::Decode(const SecretText& text) {
   base::Reader r(text.Expose());
   TrusteeSecrets out;
-  if (r.Frame(kMaxText) != kFormat) r.Fail("not a trustee's state of this version");
+  if (const std::string_view format = r.Frame(kMaxText); format != kFormat) {
+    if (r.ok() && format.starts_with("urna-trustee/")) {
+      return base::Failure(absl::StatusCode::kInvalidArgument,
+                           Cat("its format is ", format, ", but this version of urna reads ",
+                               kFormat, ": use the version that wrote it, or a newer one"));
+    }
+    r.Fail("not a trustee's state");
+  }
   out.poll = r.Fixed<32>();
   out.trustee = r.U8();
   const auto U = crypto::Point::Decode(r.Raw(32));
@@ -140,12 +148,23 @@ absl::Status WriteTrusteeState(const std::string& path, const TrusteeSecrets& se
                       secrets.Encode(), passphrase, overwrite);
 }
 
+absl::Status CheckTrusteeStateFile(const std::string& path) {
+  return ReadKeyFilePublic(path, kPurpose).status();
+}
+
 absl::StatusOr<TrusteeSecrets> ReadTrusteeState(const std::string& path,
-                                                const SecretText& passphrase, const Hash32& poll,
-                                                uint32_t trustee) {
+                                                const SecretText& passphrase) {
   URNA_ASSIGN_OR_RETURN(const OpenedKeyFile file, ReadKeyFile(path, kPurpose, passphrase));
   auto secrets = TrusteeSecrets::Decode(file.secret);
   if (!secrets.ok()) return base::Annotate(secrets.status(), path);
+  return secrets;
+}
+
+absl::StatusOr<TrusteeSecrets> ReadTrusteeState(const std::string& path,
+                                                const SecretText& passphrase, const Hash32& poll,
+                                                uint32_t trustee) {
+  auto secrets = ReadTrusteeState(path, passphrase);
+  if (!secrets.ok()) return secrets;
   if (secrets->poll != poll || secrets->trustee != trustee) {
     return base::Failure(
         absl::StatusCode::kInvalidArgument,
@@ -198,18 +217,43 @@ absl::StatusOr<TrusteeSecrets> Join(const poll::State& state, uint32_t trustee,
 }
 
 absl::StatusOr<Submission> PrepareJoin(const poll::State& state, const TrusteeSecrets& secrets) {
-  URNA_ASSIGN_OR_RETURN(const bool recorded,
-                        IsRecorded(state.joined()[secrets.trustee - 1u], secrets.joined));
-  return Submission{RecordKind::kTrusteeJoined, secrets.joined, recorded};
+  const auto& recorded = state.joined()[secrets.trustee - 1u];
+  if (recorded.has_value() && poll::EncodePayload(*recorded) != secrets.joined) {
+    return base::Failure(
+        absl::StatusCode::kDataLoss,
+        Cat("the ledger carries a 'trustee joined' of trustee ", secrets.trustee,
+            " that this state file did not make: find the state file that did; without it the ",
+            "poll must be cancelled and defined anew"));
+  }
+  return Submission{RecordKind::kTrusteeJoined, secrets.joined, recorded.has_value()};
+}
+
+absl::Status CatchUp(const poll::State& state, TrusteeSecrets* secrets) {
+  URNA_ASSIGN_OR_RETURN(const Submission joined, PrepareJoin(state, *secrets));
+  // Shares that could be opened with a secret that was given away are none.
+  if (!joined.recorded || !secrets->complained.empty()) return absl::OkStatus();
+  const size_t index = secrets->trustee - 1u;
+  // `joined` committed to the deal, and the ledger's was checked against it.
+  if (const auto& dealt = state.dealt()[index]; dealt.has_value()) {
+    secrets->dealt = poll::EncodePayload(*dealt);
+  }
+  if (!state.confirmed()[index] || !secrets->shares.empty()) return absl::OkStatus();
+  Received received = OpenAll(state, *secrets);
+  if (received.wrong_dealer != 0) {
+    return base::Failure(absl::StatusCode::kDataLoss,
+                         Cat("trustee ", secrets->trustee, " confirmed, but the shares of trustee ",
+                             received.wrong_dealer, " are wrong: the key was used elsewhere"));
+  }
+  secrets->shares = std::move(received.shares);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Submission> PrepareDeal(const poll::State& state, const crypto::Ed25519Key& key,
                                        TrusteeSecrets* secrets) {
   const uint32_t trustee = secrets->trustee;
+  URNA_RETURN_IF_ERROR(CatchUp(state, secrets));
   if (secrets->dealt.empty()) {
     if (state.phase() != Phase::kDealing) return WrongPhase(state, "deal");
-    URNA_ASSIGN_OR_RETURN(const Submission joined, PrepareJoin(state, *secrets));
-    if (!joined.recorded) return NotNow("this trustee has not joined");
     const poll::Definition& definition = *state.definition();
     URNA_ASSIGN_OR_RETURN(const crypto::Dealer dealer,
                           crypto::Dealer::Deserialize(definition.keys(), definition.trustees_needed,
@@ -226,42 +270,41 @@ absl::StatusOr<Submission> PrepareDeal(const poll::State& state, const crypto::E
     }
     secrets->dealt = SignAndEncode(state, key, std::move(dealt));
   }
-  URNA_ASSIGN_OR_RETURN(const bool recorded,
-                        IsRecorded(state.dealt()[trustee - 1], secrets->dealt));
-  return Submission{RecordKind::kDealt, secrets->dealt, recorded};
+  return Submission{RecordKind::kDealt, secrets->dealt, state.dealt()[trustee - 1].has_value()};
 }
 
 absl::StatusOr<Submission> PrepareConfirm(const poll::State& state, const crypto::Ed25519Key& key,
                                           TrusteeSecrets* secrets) {
   const uint32_t trustee = secrets->trustee;
+  URNA_RETURN_IF_ERROR(CatchUp(state, secrets));
   if (!secrets->complained.empty()) {
-    return Submission{RecordKind::kComplained, secrets->complained,
-                      state.phase() == Phase::kFailed};
+    URNA_ASSIGN_OR_RETURN(const poll::Payload payload,
+                          poll::DecodePayload(static_cast<uint8_t>(RecordKind::kComplained),
+                                              secrets->complained, state.definition().get()));
+    // Joined, dealt, complained.
+    const bool recorded = state.TrusteeCounter(trustee) == 3 && !state.complaint().empty();
+    if (!recorded && state.phase() != Phase::kConfirming) return WrongPhase(state, "complain");
+    return Submission{RecordKind::kComplained, secrets->complained, recorded,
+                      std::get<poll::Complained>(payload).dealer};
   }
-  if (!secrets->confirmed.empty()) {
-    return Submission{RecordKind::kConfirmed, secrets->confirmed, state.confirmed()[trustee - 1]};
+  if (state.confirmed().size() >= trustee && state.confirmed()[trustee - 1]) {
+    return Submission{RecordKind::kConfirmed, secrets->confirmed, true};
   }
   if (state.phase() != Phase::kConfirming) return WrongPhase(state, "confirm");
-  URNA_ASSIGN_OR_RETURN(const bool dealt_recorded,
-                        IsRecorded(state.dealt()[trustee - 1], secrets->dealt));
-  if (!dealt_recorded) return NotNow("this trustee has not dealt");
-  const crypto::SealKey seal_key = SealKeyOf(*secrets);
-  std::vector<std::vector<crypto::SecretScalar>> received;
-  for (const auto& dealt : state.dealt()) {
-    auto shares = crypto::OpenShares(seal_key, trustee, dealt->deal, dealt->sealed[trustee - 1]);
-    if (!shares.ok()) {
-      poll::Complained complaint;
-      complaint.trustee = secrets->trustee;
-      complaint.dealer = dealt->trustee;
-      complaint.seal_secret = secrets->seal_secret.Expose();
-      secrets->complained = SignAndEncode(state, key, complaint);
-      return Submission{RecordKind::kComplained, secrets->complained, false};
-    }
-    received.push_back(*std::move(shares));
+  if (!secrets->confirmed.empty()) {
+    return Submission{RecordKind::kConfirmed, secrets->confirmed, false};
   }
-  std::vector<crypto::SecretScalar> combined = crypto::CombineShares(received);
+  Received received = OpenAll(state, *secrets);
+  if (received.wrong_dealer != 0) {
+    poll::Complained complaint;
+    complaint.trustee = secrets->trustee;
+    complaint.dealer = static_cast<uint8_t>(received.wrong_dealer);
+    complaint.seal_secret = secrets->seal_secret.Expose();
+    secrets->complained = SignAndEncode(state, key, complaint);
+    return Submission{RecordKind::kComplained, secrets->complained, false, received.wrong_dealer};
+  }
   const std::vector<crypto::Point> base = {crypto::Point::Base()};
-  const std::vector<crypto::Point> P = crypto::PublicShares(Deals(state), trustee);
+  const std::vector<crypto::Point> P = crypto::PublicShares(DealsOf(state), trustee);
   const crypto::DecryptionStatement statement{.opening = state.poll(),
                                               .closed = state.poll(),
                                               .contest = "self-test",
@@ -270,9 +313,9 @@ absl::StatusOr<Submission> PrepareConfirm(const poll::State& state, const crypto
                                               .P = P};
   poll::Confirmed confirmed;
   confirmed.trustee = secrets->trustee;
-  confirmed.self_test = crypto::MakeDecryptionShare(statement, combined);
+  confirmed.self_test = crypto::MakeDecryptionShare(statement, received.shares);
   URNA_RETURN_IF_ERROR(crypto::VerifyDecryptionShare(statement, confirmed.self_test));
-  secrets->shares = std::move(combined);
+  secrets->shares = std::move(received.shares);
   secrets->confirmed = SignAndEncode(state, key, std::move(confirmed));
   return Submission{RecordKind::kConfirmed, secrets->confirmed, false};
 }
@@ -291,6 +334,7 @@ absl::StatusOr<Submission> PrepareDecryption(const poll::State& state,
                         Cat("contest ", id, " has ", state.ContestBallots(contest),
                             " ballots, too few to decrypt"));
   }
+  URNA_RETURN_IF_ERROR(CatchUp(state, secrets));
   const crypto::Ciphertext& sum = state.Aggregate(contest);
   const Hash32 aggregate = AggregateHash(sum);
   const auto before = secrets->decrypted.find(static_cast<uint16_t>(contest));

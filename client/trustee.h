@@ -44,7 +44,12 @@ struct TrusteeSecrets {
 /// A trustee-state file (client/key_file.h). `overwrite` false for the first one.
 absl::Status WriteTrusteeState(const std::string& path, const TrusteeSecrets& secrets,
                                const crypto::SecretText& passphrase, bool overwrite);
-/// Errors: those of ReadKeyFile; InvalidArgument if the file is of another poll or trustee.
+/// Whether it is a trustee-state file at all, without its passphrase.
+absl::Status CheckTrusteeStateFile(const std::string& path);
+/// Errors: those of ReadKeyFile; InvalidArgument if it was written in another format, or, in the
+/// second, if the file is of another poll or trustee.
+absl::StatusOr<TrusteeSecrets> ReadTrusteeState(const std::string& path,
+                                                const crypto::SecretText& passphrase);
 absl::StatusOr<TrusteeSecrets> ReadTrusteeState(const std::string& path,
                                                 const crypto::SecretText& passphrase,
                                                 const Hash32& poll, uint32_t trustee);
@@ -53,12 +58,24 @@ absl::StatusOr<TrusteeSecrets> ReadTrusteeState(const std::string& path,
 absl::StatusOr<uint32_t> TrusteeNumber(const poll::Definition& definition,
                                        const crypto::Ed25519Public& key);
 
+/// The deals of all trustees, in order. All must have dealt.
+std::vector<crypto::Deal> DealsOf(const poll::State& state);
+
 /// A record to send.
 struct Submission {
   poll::RecordKind kind;
   std::string payload;
   bool recorded = false;  ///< it is on the ledger already
+  uint32_t accused = 0;   ///< of a complaint: the dealer whose shares are wrong
 };
+
+/// Brings an older copy of the state file up to date with the ledger, as every Prepare function
+/// below does first: the deal that the ledger carries is the one this trustee committed to, and
+/// from the seal secret the shares are opened again. So a copy made after joining is a backup for
+/// the whole poll. Does nothing after a complaint.
+/// Errors: DataLoss if the ledger's 'trustee joined' is not the one of `secrets`, or if this
+/// trustee confirmed shares that these secrets do not open.
+absl::Status CatchUp(const poll::State& state, TrusteeSecrets* secrets);
 
 /// Makes the secrets and 'trustee joined'.
 absl::StatusOr<TrusteeSecrets> Join(const poll::State& state, uint32_t trustee,

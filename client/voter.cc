@@ -343,12 +343,13 @@ absl::Status Voter::TakeMissing(
   return absl::OkStatus();
 }
 
-absl::Status Voter::ObtainTokens(v1::Issuing::StubInterface& issuing,
+absl::Status Voter::ObtainTokens(std::span<v1::Issuing::StubInterface* const> issuing,
                                  const crypto::CredentialKey& key) {
   if (wallet_->has_all_tokens()) return absl::OkStatus();
   if (key.V != wallet_->credential) {
     return Unfit("the wallet was made for another credential than this code or key");
   }
+  if (issuing.size() != wallet_->tokens.size()) return Unfit("a line to each issuer is needed");
   // Without omega an answer is worthless, and there is one answer only.
   URNA_RETURN_IF_ERROR(save_(*wallet_));
   const crypto::BallotKey ballot_key = crypto::DeriveBallotKey(wallet_->omega, context_->opening);
@@ -356,12 +357,13 @@ absl::Status Voter::ObtainTokens(v1::Issuing::StubInterface& issuing,
   // of another issuer is spent on an omega that gets no further.
   using Found = absl::StatusOr<std::optional<crypto::Token>>;
   URNA_RETURN_IF_ERROR(TakeMissing([&](uint32_t issuer) -> Found {
-    auto token = FetchToken(issuing, key, ballot_key.BK, issuer);
+    auto token = FetchToken(*issuing[issuer], key, ballot_key.BK, issuer);
     if (absl::IsNotFound(token.status())) return std::nullopt;
     return token;
   }));
-  return TakeMissing(
-      [&](uint32_t issuer) -> Found { return ObtainToken(issuing, key, ballot_key.BK, issuer); });
+  return TakeMissing([&](uint32_t issuer) -> Found {
+    return ObtainToken(*issuing[issuer], key, ballot_key.BK, issuer);
+  });
 }
 
 absl::StatusOr<Hash32> Voter::Prepare(const std::vector<ContestVotes>& votes) {

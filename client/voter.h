@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -82,13 +83,14 @@ class Voter {
   static absl::StatusOr<Voter> Create(std::shared_ptr<const poll::PollContext> context,
                                       Wallet* wallet, Save save, Retry retry);
 
-  /// Gets the tokens that the wallet lacks, one of each issuer. An answer given before, which an
-  /// interruption or a lost device took, is fetched and unblinded again. Nothing is spent at any
+  /// Gets the tokens that the wallet lacks, one of each issuer, from `issuing`: by issuer. What was
+  /// got before a failure is in the wallet. An answer given before, which an interruption or a lost
+  /// device took, is fetched and unblinded again. Nothing is spent at any
   /// issuer before all have said that they gave no answer for another omega.
   /// Errors: FailedPrecondition if `key` is not the wallet's credential;
   /// Reject("token.other-wallet") if the issuer had answered this credential for another omega;
-  /// Reject("token.answer-invalid"); rejections of the issuer.
-  absl::Status ObtainTokens(urna::v1::Issuing::StubInterface& issuing,
+  /// Reject("token.answer-invalid"); rejections of the issuer. Messages name the issuer.
+  absl::Status ObtainTokens(std::span<urna::v1::Issuing::StubInterface* const> issuing,
                             const crypto::CredentialKey& key);
 
   /// Encrypts a ballot: slot values for each contest of the style. Returns its fingerprint.

@@ -25,6 +25,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "client/connection.h"
+#include "client/issuers.h"
 #include "client/poll_view.h"
 #include "client/roll.h"
 #include "client/voter.h"
@@ -370,10 +371,11 @@ absl::StatusOr<std::vector<Person>> ReadPeople(const VoteFlags& flags, const Fac
   return people;
 }
 
-/// Lets `work` run for each person on several threads, each with a connection of its own, and shows
-/// how far it is. Stops at the first failure.
+/// Lets `work` run for each person on several threads, each with lines of its own, which `open`
+/// opens, and shows how far it is. Stops at the first failure.
+template <typename Open, typename Work>
 absl::Status ForEach(const VoteFlags& flags, std::string_view what, std::vector<Person*> people,
-                     const std::function<absl::Status(Person&, client::Connection&)>& work) {
+                     const Open& open, const Work& work) {
   const auto start = std::chrono::steady_clock::now();
   std::atomic<size_t> next{0}, done{0};
   std::mutex mutex;
@@ -384,10 +386,10 @@ absl::Status ForEach(const VoteFlags& flags, std::string_view what, std::vector<
     next = people.size();
   };
   const auto run = [&] {
-    const auto connection = client::Connection::Open(flags.server);
-    if (!connection.ok()) return fail(connection.status());
+    auto lines = open();
+    if (!lines.ok()) return fail(lines.status());
     for (size_t i = next++; i < people.size(); i = next++) {
-      const absl::Status status = work(*people[i], **connection);
+      const absl::Status status = work(*people[i], *lines);
       if (!status.ok()) return fail(base::Annotate(status, Cat("resident ", people[i]->id)));
       ++done;
     }
@@ -460,8 +462,13 @@ absl::Status RunVote(const VoteFlags& flags) {
     if (person.first.has_value()) again.push_back(&person);
   }
   // Tokens first and ballots later, in another order and over other connections.
-  URNA_RETURN_IF_ERROR(
-      ForEach(flags, "tokens", all, [&](Person& person, client::Connection& line) -> absl::Status {
+  const auto to_issuers = [&] {
+    return client::IssuerLines::Open(flags.server, *connection, *context->definition);
+  };
+  const auto to_ballot_box = [&] { return client::Connection::Open(flags.server); };
+  URNA_RETURN_IF_ERROR(ForEach(
+      flags, "tokens", all, to_issuers,
+      [&](Person& person, const client::IssuerLines& lines) -> absl::Status {
         if (person.k.has_value()) {
           person.key = crypto::CredentialKey::FromSecret(person.k->Clone());
         } else {
@@ -473,17 +480,17 @@ absl::Status RunVote(const VoteFlags& flags) {
         person.wallet = client::Wallet::New(flags.poll, person.key->V, person.style,
                                             context->definition->issuers.size());
         URNA_ASSIGN_OR_RETURN(client::Voter voter, VoterOf(context, person));
-        return voter.ObtainTokens(line.issuing(), *person.key);
+        return voter.ObtainTokens(lines.stubs(), *person.key);
       }));
   Shuffler(2022).Shuffle(all);
   URNA_RETURN_IF_ERROR(
-      ForEach(flags, "ballots", all, [&](Person& person, client::Connection& line) {
+      ForEach(flags, "ballots", all, to_ballot_box, [&](Person& person, const auto& line) {
         return Cast(context, facts, person,
-                    person.first.has_value() ? *person.first : person.answers, line);
+                    person.first.has_value() ? *person.first : person.answers, *line);
       }));
-  return ForEach(flags, "ballots of those who vote again", again,
-                 [&](Person& person, client::Connection& line) {
-                   return Cast(context, facts, person, person.answers, line);
+  return ForEach(flags, "ballots of those who vote again", again, to_ballot_box,
+                 [&](Person& person, const auto& line) {
+                   return Cast(context, facts, person, person.answers, *line);
                  });
 }
 

@@ -495,6 +495,11 @@ Contest ReadContest(const Value& value, const std::vector<std::string>& language
   value.Fields({"id", "title", "question", "options", "ballot", "tally", "decision"});
   if (!value.ok()) return contest;
   contest.id = value["id"].Id();
+  // What trustees prove outside of the tally carries these instead of a contest's id.
+  if (contest.id == "self-test" || contest.id == "rehearsal") {
+    value["id"].Fail(Cat("\"", contest.id, "\" is reserved"));
+    return contest;
+  }
   contest.title = ReadTexts(value["title"], languages);
   contest.question = ReadTexts(value["question"], languages);
 

@@ -26,8 +26,11 @@ bool IsParallel(std::string_view record) {
 
 Replay::Replay(Trust trust, State::ReadRecord read_record, OnFault on_fault,
                ParallelFor parallel_for)
+    : Replay(trust, State(std::move(read_record)), std::move(on_fault), std::move(parallel_for)) {}
+
+Replay::Replay(Trust trust, State state, OnFault on_fault, ParallelFor parallel_for)
     : trust_(trust),
-      state_(std::move(read_record)),
+      state_(std::move(state)),
       on_fault_(std::move(on_fault)),
       parallel_for_(std::move(parallel_for)) {}
 

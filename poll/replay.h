@@ -26,6 +26,8 @@ class Replay {
   };
 
   Replay(Trust trust, State::ReadRecord read_record, OnFault on_fault, ParallelFor parallel_for);
+  /// Goes on from `state`.
+  Replay(Trust trust, State state, OnFault on_fault, ParallelFor parallel_for);
 
   /// The next records in order. After a fault the rest is still replayed as far as possible.
   void Append(const std::vector<std::string>& records);

@@ -316,7 +316,7 @@ absl::Status State::On(const DefinitionPart& p, const Input&) {
   }
   definition_json_ = json;
   CountSteps(defined_.approvals);
-  roll_per_style_.assign(d.styles.size(), 0);
+  styles_.assign(d.styles.size(), StyleCount());
   issuer_keys_.assign(d.issuers.size(), std::nullopt);
   issuer_records_.assign(d.issuers.size(), 0);
   joined_.assign(d.trustees.size(), std::nullopt);
@@ -324,7 +324,6 @@ absl::Status State::On(const DefinitionPart& p, const Input&) {
   confirmed_.assign(d.trustees.size(), false);
   trustee_records_.assign(d.trustees.size(), 0);
   end_ = d.end;
-  ballots_per_style_.assign(d.styles.size(), 0);
   for (const Contest& contest : d.contests) {
     sums_.push_back({Point(), std::vector<Point>(crypto::SlotCount(contest.rule))});
   }
@@ -362,7 +361,7 @@ absl::Status State::On(const RollPart& p, const Input& in) {
   }
   roll_part_full_ = p.entries.size() == kRollEntriesPerPart;
   roll_parts_.push_back(in.checked.hash());
-  for (const RollEntry& entry : p.entries) ++roll_per_style_[entry.style];
+  for (const RollEntry& entry : p.entries) ++styles_[entry.style].roll;
   roll_.insert(roll_.end(), p.entries.begin(), p.entries.end());
   return absl::OkStatus();
 }
@@ -376,11 +375,16 @@ absl::Status State::On(const RollSealed& p, const Input&) {
   URNA_RETURN_IF_ERROR(CheckApprovals(RecordKind::kRollSealed, p.approvals, PayloadBody(p),
                                       roll_start_size_, roll_start_root_));
   CountSteps(p.approvals);
+  course_.persons_sha256 = p.persons_sha256;
   phase_ = Phase::kIssuers;
   return absl::OkStatus();
 }
 
 // --- Issuers and trustees ------------------------------------------------------------------------
+
+std::string State::TrusteeName(uint32_t trustee) const {
+  return Cat("trustee ", trustee, " (", definition_->trustees.at(Index(trustee)).name, ")");
+}
 
 absl::Status State::On(const IssuerJoined& p, const Input&) {
   URNA_RETURN_IF_ERROR(Require(Phase::kIssuers, RecordKind::kIssuerJoined));
@@ -482,7 +486,8 @@ absl::Status State::On(const Confirmed& p, const Input&) {
                                               .trustee = p.trustee,
                                               .R = base,
                                               .P = public_shares_[Index(p.trustee)]};
-  URNA_RETURN_IF_ERROR(crypto::VerifyDecryptionShare(statement, p.self_test));
+  URNA_RETURN_IF_ERROR(base::Annotate(crypto::VerifyDecryptionShare(statement, p.self_test),
+                                      TrusteeName(p.trustee)));
   confirmed_[Index(p.trustee)] = true;
   ++trustee_records_[Index(p.trustee)];
   if (std::ranges::all_of(confirmed_, [](bool c) { return c; })) phase_ = Phase::kReady;
@@ -510,11 +515,11 @@ absl::Status State::On(const Complained& p, const Input&) {
   const Dealt& dealt = *dealt_[Index(p.dealer)];
   const bool dealer_honest =
       crypto::OpenShares(key, p.trustee, dealt.deal, dealt.sealed[Index(p.trustee)]).ok();
-  const uint32_t at_fault = dealer_honest ? p.trustee : p.dealer;
-  reason_ =
-      Cat("trustee ", p.trustee, " complained about the shares of trustee ", p.dealer,
-          "; at fault is trustee ", at_fault, " (", definition_->trustees[Index(at_fault)].name,
-          "), who ", dealer_honest ? "complained about correct shares" : "sent wrong shares");
+  complaint_ =
+      Cat(TrusteeName(p.trustee), " complained about the shares of ", TrusteeName(p.dealer),
+          "; at fault is ", TrusteeName(dealer_honest ? p.trustee : p.dealer), ", who ",
+          dealer_honest ? "complained about correct shares" : "sent wrong shares");
+  reason_ = complaint_;
   ++trustee_records_[Index(p.trustee)];
   phase_ = Phase::kFailed;
   return absl::OkStatus();
@@ -562,7 +567,8 @@ absl::Status State::On(const BallotCast& p, const Input& in) {
   }
   const crypto::Ballot& ballot = *in.checked.ballot_;
   const auto found = ballots_.find(ballot.ballot_key);
-  if (found != ballots_.end()) {
+  const bool again = found != ballots_.end();
+  if (again) {
     const BallotEntry& entry = found->second;
     if (!definition_->revoting) {
       return Reject("ballot.already-voted", "this poll allows one ballot for each ballot key");
@@ -586,11 +592,13 @@ absl::Status State::On(const BallotCast& p, const Input& in) {
         const crypto::Ballot old_ballot,
         crypto::DecodeBallot(context_->styles[p.style].shape, std::get<BallotCast>(old).ballot));
     AddBallot(old_ballot, p.style, /*add=*/false);
+    if (!entry.again) ++styles_[p.style].again;
   } else {
-    ++ballots_per_style_[p.style];
+    ++styles_[p.style].keys;
   }
   AddBallot(ballot, p.style, /*add=*/true);
-  ballots_[ballot.ballot_key] = {size(), in.checked.hash(), p.style, ballot.revision};
+  ballots_[ballot.ballot_key] = {size(), in.checked.hash(), p.style, ballot.revision, again};
+  ++styles_[p.style].records;
   ++ballot_records_;
   return absl::OkStatus();
 }
@@ -622,14 +630,14 @@ absl::Status State::On(const IssuanceCounted& p, const Input&) {
       return Reject("issuance.decreased",
                     Cat("style ", s, ": ", p.tokens[s], " after ", issued_[p.issuer][s]));
     }
-    if (p.tokens[s] > roll_per_style_[s]) {
+    if (p.tokens[s] > styles_[s].roll) {
       return Reject("issuance.exceeds-roll", Cat("style ", s, ": ", p.tokens[s], " tokens for ",
-                                                 roll_per_style_[s], " on the roll"));
+                                                 styles_[s].roll, " on the roll"));
     }
-    if (phase_ == Phase::kEnded && p.tokens[s] < ballots_per_style_[s]) {
-      return Reject("issuance.fewer-than-ballots",
-                    Cat("style ", s, ": ", p.tokens[s], " tokens for ", ballots_per_style_[s],
-                        " ballot keys"));
+    if (phase_ == Phase::kEnded && p.tokens[s] < styles_[s].keys) {
+      return Reject(
+          "issuance.fewer-than-ballots",
+          Cat("style ", s, ": ", p.tokens[s], " tokens for ", styles_[s].keys, " ballot keys"));
     }
   }
   issued_[p.issuer] = p.tokens;
@@ -638,19 +646,21 @@ absl::Status State::On(const IssuanceCounted& p, const Input&) {
   return absl::OkStatus();
 }
 
-absl::Status State::On(const Paused& p, const Input&) {
+absl::Status State::On(const Paused& p, const Input& in) {
   URNA_RETURN_IF_ERROR(Require(Phase::kOpen, RecordKind::kPaused));
   URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
   CountSteps(p.approvals);
   reason_ = p.reason;
+  course_.pauses.push_back({in.time, std::nullopt, p.reason});
   phase_ = Phase::kPaused;
   return absl::OkStatus();
 }
 
-absl::Status State::On(const Resumed& p, const Input&) {
+absl::Status State::On(const Resumed& p, const Input& in) {
   URNA_RETURN_IF_ERROR(Require(Phase::kPaused, RecordKind::kResumed));
   URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
   CountSteps(p.approvals);
+  course_.pauses.back().until = in.time;
   reason_.clear();
   phase_ = Phase::kOpen;
   return absl::OkStatus();
@@ -672,6 +682,7 @@ absl::Status State::On(const Extended& p, const Input& in) {
   if (p.reason.empty()) return Reject("extension.reason", "an extension needs a reason");
   URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
   CountSteps(p.approvals);
+  course_.extensions.push_back({in.time, end_, p.end, p.reason});
   end_ = p.end;
   return absl::OkStatus();
 }
@@ -694,6 +705,7 @@ absl::Status State::On(const CredentialReplaced& p, const Input&) {
   CountSteps(p.approvals);
   replaced_[p.old_credential] = p.new_credential;
   replacements_[p.new_credential] = {*slot, p.old_credential};
+  ++styles_[roll_[*slot].style].replaced;
   return absl::OkStatus();
 }
 
@@ -818,6 +830,30 @@ absl::Status State::On(const RegisterSealed& p, const Input&) {
   return absl::OkStatus();
 }
 
+/// By style: places on the roll that are in all registers whose bits are in `mask`.
+std::vector<uint64_t> State::InRegisters(uint8_t mask) const {
+  std::vector<uint64_t> counts(styles_.size(), 0);
+  if (mask == 0 || answered_.size() != roll_.size()) return counts;
+  for (size_t slot = 0; slot < roll_.size(); ++slot) {
+    if ((answered_[slot] & mask) == mask) ++counts[roll_[slot].style];
+  }
+  return counts;
+}
+
+std::optional<std::vector<uint64_t>> State::RegisterCounts(uint32_t issuer) const {
+  const Register& reg = registers_.at(issuer);
+  if (reg.status != RegisterStatus::kSealed) return std::nullopt;
+  return reg.per_style;
+}
+
+std::vector<uint64_t> State::InEveryRegister() const {
+  unsigned mask = 0;
+  for (size_t i = 0; i < registers_.size(); ++i) {
+    if (registers_[i].status == RegisterStatus::kSealed) mask |= 1U << i;
+  }
+  return InRegisters(static_cast<uint8_t>(mask));
+}
+
 /// Once every register is there: no more ballot keys than credentials that all issuers answered.
 absl::Status State::CheckEligibility(uint32_t sealing_issuer) const {
   for (size_t i = 0; i < registers_.size(); ++i) {
@@ -825,16 +861,13 @@ absl::Status State::CheckEligibility(uint32_t sealing_issuer) const {
       return absl::OkStatus();
     }
   }
-  const uint8_t all = static_cast<uint8_t>((1 << registers_.size()) - 1);
-  std::vector<uint64_t> eligible(definition_->styles.size(), 0);
-  for (size_t slot = 0; slot < roll_.size(); ++slot) {
-    if (answered_[slot] == all) ++eligible[roll_[slot].style];
-  }
+  const std::vector<uint64_t> eligible =
+      InRegisters(static_cast<uint8_t>((1 << registers_.size()) - 1));
   for (size_t s = 0; s < eligible.size(); ++s) {
-    if (ballots_per_style_[s] > eligible[s]) {
+    if (styles_[s].keys > eligible[s]) {
       return Reject("register.fewer-than-ballots",
-                    Cat("style ", s, ": ", ballots_per_style_[s], " ballot keys, but only ",
-                        eligible[s], " credentials are in all registers"));
+                    Cat("style ", s, ": ", styles_[s].keys, " ballot keys, but only ", eligible[s],
+                        " credentials are in all registers"));
     }
   }
   return absl::OkStatus();
@@ -850,6 +883,7 @@ absl::Status State::On(const RegisterMissing& p, const Input&) {
   URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
   CountSteps(p.approvals);
   registers_[p.issuer].status = RegisterStatus::kMissing;
+  course_.missing_registers.push_back({p.issuer, p.reason});
   return absl::OkStatus();
 }
 
@@ -869,11 +903,11 @@ bool State::RegistersSettled() const {
 
 absl::Status State::On(const Lot& p, const Input&) {
   URNA_RETURN_IF_ERROR(Require(Phase::kClosed, RecordKind::kLot));
-  if (lot_.has_value()) return Reject("lot.twice", "the lot was drawn before");
+  if (course_.lot.has_value()) return Reject("lot.twice", "the lot was drawn before");
   if (!shares_.empty()) return Reject("lot.late", "the lot comes after a decryption share");
   URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
   CountSteps(p.approvals);
-  lot_ = p.outcome;
+  course_.lot = p.outcome;
   return absl::OkStatus();
 }
 
@@ -881,7 +915,7 @@ uint64_t State::ContestBallots(uint32_t contest) const {
   uint64_t ballots = 0;
   for (size_t s = 0; s < definition_->styles.size(); ++s) {
     if (std::ranges::binary_search(definition_->styles[s].contests, contest)) {
-      ballots += ballots_per_style_[s];
+      ballots += styles_[s].keys;
     }
   }
   return ballots;
@@ -892,7 +926,7 @@ bool State::NeedsDecryption(uint32_t contest) const {
 }
 
 uint64_t State::FreeForPaper(uint32_t style) const {
-  return roll_per_style_[style] - std::min(roll_per_style_[style], ballots_per_style_[style]);
+  return styles_[style].roll - std::min(styles_[style].roll, styles_[style].keys);
 }
 
 uint16_t State::LastRevision(const Point& ballot_key) const {
@@ -952,7 +986,8 @@ absl::Status State::On(const DecryptionPart& p, const Input&) {
                                               .trustee = p.trustee,
                                               .R = input.R,
                                               .P = input.P};
-  URNA_RETURN_IF_ERROR(crypto::VerifyDecryptionShare(statement, share));
+  URNA_RETURN_IF_ERROR(
+      base::Annotate(crypto::VerifyDecryptionShare(statement, share), TrusteeName(p.trustee)));
   shares_[{p.contest, p.trustee}] = std::move(share.D[0]);
   ++trustee_records_[Index(p.trustee)];
   return absl::OkStatus();
@@ -985,6 +1020,10 @@ absl::Status State::On(const PaperCounted& p, const Input&) {
   return absl::OkStatus();
 }
 
+uint64_t State::PaperCards(uint32_t style) const {
+  return paper_.at(style).has_value() ? paper_[style]->cards : 0;
+}
+
 absl::StatusOr<Result> State::ComputeResult() const {
   if (phase_ != Phase::kClosed && phase_ != Phase::kCertified) {
     return Reject("tally.incomplete", Cat("the poll is ", PhaseName(phase_)));
@@ -1007,7 +1046,7 @@ absl::StatusOr<Result> State::ComputeResult() const {
     for (size_t s = 0; s < d.styles.size(); ++s) {
       const auto it = std::ranges::lower_bound(d.styles[s].contests, c);
       if (it == d.styles[s].contests.end() || *it != c) continue;
-      contest.entitled += roll_per_style_[s];
+      contest.entitled += styles_[s].roll;
       if (!paper_[s].has_value()) continue;
       contest.paper_cards += paper_[s]->cards;
       const auto& votes = paper_[s]->votes[static_cast<size_t>(it - d.styles[s].contests.begin())];
@@ -1047,7 +1086,12 @@ absl::StatusOr<Result> State::ComputeResult() const {
   return result;
 }
 
-absl::Status State::On(const Certified& p, const Input&) {
+void State::Conclude(const Approvals& approvals, uint64_t time) {
+  course_.concluded_at = time;
+  for (const Approval& approval : approvals) course_.concluded_by.push_back(approval.official);
+}
+
+absl::Status State::On(const Certified& p, const Input& in) {
   URNA_RETURN_IF_ERROR(Require(Phase::kClosed, RecordKind::kCertified));
   // Computing a result is expensive: only an official may ask for it. What is wrong with it matters
   // more than how many approved, so that the first official to sign learns it.
@@ -1063,18 +1107,20 @@ absl::Status State::On(const Certified& p, const Input&) {
   }
   URNA_RETURN_IF_ERROR(approved);
   CountSteps(p.approvals);
+  Conclude(p.approvals, in.time);
   phase_ = Phase::kCertified;
   return absl::OkStatus();
 }
 
-absl::Status State::On(const Cancelled& p, const Input&) {
+absl::Status State::On(const Cancelled& p, const Input& in) {
   if (definition_ == nullptr || phase_ == Phase::kCertified || phase_ == Phase::kCancelled) {
     return Reject("record.out-of-order", Cat("'cancelled' while the poll is ", PhaseName(phase_)));
   }
   if (p.reason.empty()) return Reject("cancellation.reason", "cancelling needs a reason");
   URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
   CountSteps(p.approvals);
-  reason_ = p.reason;
+  Conclude(p.approvals, in.time);
+  reason_ = complaint_.empty() ? p.reason : Cat(p.reason, " (", complaint_, ")");
   phase_ = Phase::kCancelled;
   return absl::OkStatus();
 }

@@ -109,6 +109,43 @@ struct Result {
 /// The one body that a `certified` record may carry. docs/protocol.md, "Certificate".
 std::string EncodeCertificate(const Result& result);
 
+/// What a style's residents and their ballots have come to.
+struct StyleCount {
+  uint64_t roll = 0;      ///< places on the roll
+  uint64_t keys = 0;      ///< distinct ballot keys: counted ballots
+  uint64_t records = 0;   ///< accepted ballots, replaced ones too
+  uint64_t again = 0;     ///< ballot keys with more than one ballot
+  uint64_t replaced = 0;  ///< `credential replaced` records
+};
+
+/// What happened on a poll's way that its result does not show. Times are those of the records:
+/// statements of the server.
+struct Course {
+  struct Pause {
+    uint64_t from = 0;
+    std::optional<uint64_t> until;  ///< none: not resumed before the end
+    std::string reason;
+  };
+  struct Extension {
+    uint64_t at = 0;
+    uint64_t end_before = 0, end = 0;
+    std::string reason;
+  };
+  struct MissingRegister {
+    uint32_t issuer = 0;
+    std::string reason;
+  };
+  Hash32 persons_sha256{};  ///< of the office's list, from `roll sealed`
+  std::vector<Pause> pauses;
+  std::vector<Extension> extensions;
+  std::vector<MissingRegister> missing_registers;
+  std::optional<std::string> lot;
+  /// The step that ended the poll, `certified` or `cancelled`: when, and the officials who approved
+  /// it (indices, ascending).
+  uint64_t concluded_at = 0;
+  std::vector<uint32_t> concluded_by;
+};
+
 /// A poll as a fold over its records. docs/protocol.md section 3. No clock, randomness, threads or
 /// input/output but `read_record`. Copyable: a copy is how a group of records is tried as a whole.
 class State {
@@ -139,6 +176,10 @@ class State {
   const std::optional<Hash32>& closed() const { return closed_; }
   /// Why the ceremony failed or the poll was cancelled or paused; "" otherwise.
   const std::string& reason() const { return reason_; }
+  const Course& course() const { return course_; }
+  /// Who complained about whom and which of the two is at fault; "" without a complaint. Stays
+  /// known when the poll is cancelled.
+  const std::string& complaint() const { return complaint_; }
 
   // --- Signing the next step ---
   /// Where the step `kind` by official `official` stands if it is the next record(s).
@@ -176,6 +217,16 @@ class State {
   uint64_t distinct_ballots() const { return ballots_.size(); }
   /// Last recorded revision of a ballot key; 0 if none.
   uint16_t LastRevision(const Point& ballot_key) const;
+  /// By style; empty before the definition is known.
+  const std::vector<StyleCount>& styles() const { return styles_; }
+
+  // --- Registers ---
+  /// Entries of this issuer's register by style; none unless it was sealed.
+  std::optional<std::vector<uint64_t>> RegisterCounts(uint32_t issuer) const;
+  /// By style: places on the roll that are in every sealed register; zeros without one.
+  std::vector<uint64_t> InEveryRegister() const;
+  /// Cards on paper of a style; 0 if none were counted.
+  uint64_t PaperCards(uint32_t style) const;
 
   // --- Tally ---
   /// Counted ballots of a contest.
@@ -208,6 +259,7 @@ class State {
     Hash32 payload_hash;
     uint16_t style;
     uint16_t revision;
+    bool again;  // not the first ballot of its key
   };
   enum class RegisterStatus : uint8_t { kAwaited, kSealed, kMissing };
   struct Register {
@@ -231,10 +283,14 @@ class State {
                                 const Payload& payload, uint64_t index, uint64_t counter,
                                 const crypto::Ed25519Signature& signature) const;
   void CountSteps(const Approvals& approvals);
+  /// "trustee 2 (Jan Kowalski)".
+  std::string TrusteeName(uint32_t trustee) const;
   absl::Status TakeCeremonyEnd();
   void AddBallot(const crypto::Ballot& ballot, uint16_t style, bool add);
   absl::StatusOr<size_t> RollSlot(const Point& credential) const;
+  std::vector<uint64_t> InRegisters(uint8_t mask) const;
   absl::Status CheckEligibility(uint32_t sealing_issuer) const;
+  void Conclude(const Approvals& approvals, uint64_t time);
 
   struct Input {
     const CheckedPayload& checked;
@@ -274,11 +330,14 @@ class State {
   Hash32 poll_{};
   Phase phase_ = Phase::kEmpty;
   std::string reason_;
+  Course course_;
+  std::string complaint_;
 
   Defined defined_;
   std::string definition_json_;
   std::shared_ptr<const Definition> definition_;
   std::vector<uint64_t> official_steps_;
+  std::vector<StyleCount> styles_;
 
   // Where the roll begins: what its officials signed.
   uint64_t roll_start_size_ = 0;
@@ -286,7 +345,6 @@ class State {
   std::vector<Hash32> roll_parts_;
   bool roll_part_full_ = true;
   std::vector<RollEntry> roll_;  // ascending by credential; 34 bytes an entry
-  std::vector<uint64_t> roll_per_style_;
   absl::flat_hash_map<Point, Replacement> replacements_;  // new credential -> its roll slot
   absl::flat_hash_map<Point, Point> replaced_;            // old credential -> new
 
@@ -302,7 +360,6 @@ class State {
   uint64_t end_ = 0;
   absl::flat_hash_map<Point, BallotEntry> ballots_;  // by ballot key
   uint64_t ballot_records_ = 0;
-  std::vector<uint64_t> ballots_per_style_;
   std::vector<crypto::Ciphertext> sums_;       // by contest
   std::vector<std::vector<uint64_t>> issued_;  // by issuer, style
   std::vector<bool> last_count_done_;
@@ -310,7 +367,6 @@ class State {
   std::optional<Hash32> closed_;
   std::vector<Register> registers_;
   std::vector<uint8_t> answered_;  // by roll slot: bit i set if issuer i's register holds it
-  std::optional<std::string> lot_;
   std::map<std::pair<uint32_t, uint32_t>, std::vector<Point>> shares_;  // (contest, trustee) -> D
   std::vector<std::optional<PaperCounted>> paper_;                      // by style
 };

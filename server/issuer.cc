@@ -163,8 +163,18 @@ absl::StatusOr<poll::IssuerJoined> Issuer::Join(const Hash32& poll, uint8_t inde
   return joined;
 }
 
-absl::Status Issuer::Resume(const Hash32& poll, uint8_t index, const Point& X,
-                            const std::vector<uint64_t>& counted) {
+absl::Status Issuer::Compare(const Hash32& poll, uint8_t index, const Point& X,
+                             const std::vector<uint64_t>& counted, uint64_t ballots) {
+  const absl::Status status = CompareWith(poll, index, X, counted, ballots);
+  if (!status.ok()) {
+    std::lock_guard guard(usable_mutex_);
+    usable_ = status;
+  }
+  return status;
+}
+
+absl::Status Issuer::CompareWith(const Hash32& poll, uint8_t index, const Point& X,
+                                 const std::vector<uint64_t>& counted, uint64_t ballots) {
   const auto key = KeyOf(poll, /*create=*/false);
   URNA_RETURN_IF_ERROR(base::Annotate(key.status(), "the issuer's key of a poll that it joined"));
   if ((*key)->X != X) {
@@ -173,13 +183,28 @@ absl::Status Issuer::Resume(const Hash32& poll, uint8_t index, const Point& X,
   }
   std::lock_guard guard(counts_mutex_);
   std::map<uint16_t, uint64_t>& counts = counts_[{poll, index}];
+  uint64_t answers = 0;
   for (size_t s = 0; s < counted.size(); ++s) {
-    if (counts[static_cast<uint16_t>(s)] < counted[s]) {
-      return Older(Cat("its last count on the ledger (style ", s, ": ",
-                       counts[static_cast<uint16_t>(s)], " answers, ", counted[s], " counted)"));
+    const uint64_t given = counts[static_cast<uint16_t>(s)];
+    if (given < counted[s]) {
+      return Older(Cat("its last count on the ledger (style ", s, ": ", given, " answers, ",
+                       counted[s], " counted)"));
     }
+    answers += given;
+  }
+  if (answers < ballots) {
+    return Older(Cat("the ballots on the ledger (", answers, " answers, ", ballots,
+                     " residents who voted)"));
   }
   return absl::OkStatus();
+}
+
+absl::Status Issuer::usable() const {
+  std::lock_guard guard(usable_mutex_);
+  if (usable_.ok()) return absl::OkStatus();
+  return Failure(absl::StatusCode::kFailedPrecondition,
+                 Cat("this issuer gives no tokens until its operator has put it right: ",
+                     std::string_view(usable_.message().data(), usable_.message().size())));
 }
 
 poll::IssuanceCounted Issuer::Count(const Hash32& poll, uint8_t index, size_t styles,
@@ -331,6 +356,7 @@ absl::Status Issuer::CheckReplaced(const Request& request, const Standing& stand
 
 absl::StatusOr<Issuer::Offer> Issuer::Begin(const Request& request) {
   URNA_ASSIGN_OR_RETURN(const Standing standing, request.look());
+  URNA_RETURN_IF_ERROR(usable());
   URNA_RETURN_IF_ERROR(standing.issuing);
   if (!standing.style.has_value()) {
     return Reject("credential.not-entitled", "the credential is not on the roll, or was replaced");
@@ -382,6 +408,7 @@ absl::StatusOr<crypto::IssuerAnswer> Issuer::Answer(const Request& request,
   URNA_ASSIGN_OR_RETURN(const Standing standing, request.look());
   URNA_ASSIGN_OR_RETURN(const auto stored, Stored(request.poll, request.index, request.credential));
   if (stored.has_value()) return AnswerAgain(request, *stored, session, c, standing);
+  URNA_RETURN_IF_ERROR(usable());
   URNA_RETURN_IF_ERROR(standing.issuing);
   if (!standing.style.has_value()) {
     return Reject("credential.not-entitled", "the credential is not on the roll, or was replaced");
@@ -403,6 +430,7 @@ absl::StatusOr<crypto::IssuerAnswer> Issuer::Answer(const Request& request,
   if (!taken.has_value()) {
     return Reject("token.session-unknown", "the session expired or was used; begin again");
   }
+  Reached(Step::kSessionTaken);
   poll::RegisterEntry entry;
   entry.credential = request.credential;
   entry.style = *standing.style;
@@ -410,6 +438,7 @@ absl::StatusOr<crypto::IssuerAnswer> Issuer::Answer(const Request& request,
   entry.c = c;
   entry.signature = request.signature;
   URNA_ASSIGN_OR_RETURN(entry.answer, std::move(taken->secrets).Respond(*key, c));
+  Reached(Step::kResponded);
   URNA_RETURN_IF_ERROR(Store(request, entry));
   return entry.answer;
 }
@@ -422,12 +451,16 @@ absl::Status Issuer::Store(const Request& request, const poll::RegisterEntry& en
                          EncodeAnswer(request.index, entry)),
       "storing an answer");
   if (status.ok()) {
+    Reached(Step::kStored);
     std::lock_guard guard(counts_mutex_);
     ++counts_[{request.poll, request.index}][entry.style];
     ++database_->total;
     status = database_->anchor->Append(std::to_string(database_->total));
   }
-  if (status.ok()) return status;
+  if (status.ok()) {
+    Reached(Step::kAnchored);
+    return status;
+  }
   fatal_(Cat("an issuer's answers could not be written: ",
              std::string_view(status.message().data(), status.message().size())));
   return Failure(absl::StatusCode::kUnavailable,

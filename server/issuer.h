@@ -36,12 +36,18 @@ using crypto::Scalar;
 /// before it leaves; a restored old copy of the answers is refused at start.
 class Issuer {
  public:
+  /// The steps between taking a session and sending the answer, in their order.
+  enum class Step { kSessionTaken, kResponded, kStored, kAnchored };
+  static constexpr std::array kSteps = {Step::kSessionTaken, Step::kResponded, Step::kStored,
+                                        Step::kAnchored};
   struct Options {
     std::string folder;  ///< holds keys/ and answers/
     std::string anchor;  ///< file that vouches for the answers; best on another file system
     size_t max_sessions = 100'000;
     size_t sessions_per_credential = 4;
     uint64_t session_seconds = 600;
+    /// Tests: called at each step of giving an answer, to let the process die there.
+    std::function<void(Step)> reached = {};
   };
   /// What happens when the answers' store cannot say whether it wrote; does not return but in
   /// tests.
@@ -59,10 +65,14 @@ class Issuer {
 
   /// Makes this issuer's key for the poll, or takes the one made before, and signs it in.
   absl::StatusOr<poll::IssuerJoined> Join(const Hash32& poll, uint8_t index, uint64_t counter);
-  /// After a restart, for a poll that it joined: its key must be the ledger's, and its answers no
-  /// fewer than `counted`, its last count on the ledger by style. Errors: DataLoss, NotFound.
-  absl::Status Resume(const Hash32& poll, uint8_t index, const Point& X,
-                      const std::vector<uint64_t>& counted);
+  /// Compares with the ledger of a poll that it joined: its key must be the ledger's, and its
+  /// answers no fewer than `counted`, its last count on the ledger by style, nor than `ballots`,
+  /// the ballot keys on the ledger, each of which has its token. Errors: DataLoss, NotFound. After
+  /// an error it gives no answer that it has not given before, for any poll.
+  absl::Status Compare(const Hash32& poll, uint8_t index, const Point& X,
+                       const std::vector<uint64_t>& counted, uint64_t ballots);
+  /// OK, or the last error of Compare.
+  absl::Status usable() const;
   /// Tokens given so far, for each of `styles` styles. `counter`: as in ParticipantMessage.
   poll::IssuanceCounted Count(const Hash32& poll, uint8_t index, size_t styles, uint64_t counter);
   /// Returns once no answer is being given that was admitted before the call. Whoever has seen the
@@ -98,7 +108,8 @@ class Issuer {
     crypto::TokenOffer offer;
   };
   /// Errors: Reject("credential.not-entitled"), Reject("credential.signature-invalid"),
-  /// Reject("token.already-answered"), what `look` says; ResourceExhausted.
+  /// Reject("token.already-answered"), what `look` says; ResourceExhausted; FailedPrecondition when
+  /// it is not usable.
   absl::StatusOr<Offer> Begin(const Request& request);
   /// Errors: as Begin, and Reject("token.challenge-zero"), Reject("token.session-unknown").
   absl::StatusOr<crypto::IssuerAnswer> Answer(const Request& request, const SessionId& session,
@@ -117,6 +128,11 @@ class Issuer {
   };
 
   Issuer(Options options, crypto::Ed25519Key identity, const Clock& clock, Fatal fatal);
+  absl::Status CompareWith(const Hash32& poll, uint8_t index, const Point& X,
+                           const std::vector<uint64_t>& counted, uint64_t ballots);
+  void Reached(Step step) const {
+    if (options_.reached) options_.reached(step);
+  }
   absl::StatusOr<const crypto::IssuerKey*> KeyOf(const Hash32& poll, bool create);
   absl::StatusOr<const crypto::TokenInfo*> InfoOf(const Request& request, const Standing& standing,
                                                   uint16_t style) const;
@@ -151,6 +167,9 @@ class Issuer {
   // that replaced one another, so that they cannot race.
   static constexpr size_t kStripes = 64;
   std::array<std::mutex, kStripes> stripes_;
+
+  mutable std::mutex usable_mutex_;
+  absl::Status usable_;
 
   std::mutex counts_mutex_;
   std::map<std::pair<Hash32, uint8_t>, std::map<uint16_t, uint64_t>> counts_;  // by style

@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "base/text.h"
+#include "server/issuer_duties.h"
 #include "server/services.h"
 
 namespace urna::server {
@@ -67,6 +68,7 @@ absl::StatusOr<Issuer::Standing> IssuingService::Look(const LivePoll& poll,
   standing.context = state.context();
   standing.issuing =
       CheckIssuing(state.phase(), clock_.Now(), state.definition()->issuing_from, state.end());
+  if (!poll.hold.ok()) standing.issuing = poll.hold;
   if (standing.context == nullptr) return standing.issuing;
   standing.style = state.StyleOf(credential);
   for (auto old = state.ReplacedBy(credential); old.has_value(); old = state.ReplacedBy(*old)) {
@@ -87,17 +89,19 @@ absl::StatusOr<IssuingService::Asked> IssuingService::Ask(const Request& request
     return Reject("issuer.unknown",
                   Cat("issuer ", request.issuer(), " of ", definition->issuers.size()));
   }
-  for (const auto& issuer : issuers_) {
-    if (issuer->identity() != definition->issuers[request.issuer()].key) continue;
-    return Asked{issuer.get(),
-                 {.poll = id,
-                  .index = static_cast<uint8_t>(request.issuer()),
-                  .credential = credential,
-                  .signature = signature,
-                  .look = [this, poll, credential] { return Look(*poll, credential); }}};
+  const poll::Party& party = definition->issuers[request.issuer()];
+  Issuer* const issuer = FindIssuer(issuers_, party.key);
+  if (issuer == nullptr) {
+    return base::Failure(
+        absl::StatusCode::kNotFound,
+        Cat("issuer ", request.issuer(), " (", party.name, ") is not run by this server"));
   }
-  return base::Failure(absl::StatusCode::kNotFound,
-                       Cat("issuer ", request.issuer(), " is not run by this server"));
+  return Asked{issuer,
+               {.poll = id,
+                .index = static_cast<uint8_t>(request.issuer()),
+                .credential = credential,
+                .signature = signature,
+                .look = [this, poll, credential] { return Look(*poll, credential); }}};
 }
 
 grpc::ServerUnaryReactor* IssuingService::Begin(grpc::CallbackServerContext* context,

@@ -154,6 +154,7 @@ void LivePoll::RefreshView() {
   view->definition = state.definition();
   view->context = state.context();
   view->waiting_for = WaitingFor(state);
+  if (!hold.ok()) view->waiting_for.insert(view->waiting_for.begin(), std::string(hold.message()));
   view->head_size = state.size();
   view->head_note = head_note;
   view->published_size = published_size_;

@@ -79,6 +79,9 @@ class LivePoll {
   mutable StateLock lock;
   poll::State state;
   std::string head_note;  ///< checkpoint of all of `state`
+  /// Why no tokens may be given on the strength of `state`, or OK: a copy of a ledger that others
+  /// write may be behind, or belong to a ledger that was forked.
+  absl::Status hold;
   /// Records applied but not yet in the store, and how many are in it.
   std::vector<std::string> unwritten;
   uint64_t written = 0;

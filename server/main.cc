@@ -40,16 +40,20 @@ int RunSetup(const SetupOptions& options, bool json) {
   const auto result = MakeDataFolder(options);
   if (!result.ok()) return Fail(result.status());
   if (json) {
-    nlohmann::json out = {{"checkpoint_key", base::Hex(result->checkpoint_key)},
-                          {"config", result->config},
+    nlohmann::json out = {{"config", result->config},
                           {"certificate", result->certificate},
                           {"issuer_keys", nlohmann::json::array()}};
+    if (options.role != Role::kIssuer) {
+      out["checkpoint_key"] = base::Hex(result->checkpoint_key);
+    }
     for (const auto& key : result->issuer_keys) out["issuer_keys"].push_back(base::Hex(key));
     std::cout << out.dump(2) << std::endl;
     return EXIT_SUCCESS;
   }
-  std::cout << "Checkpoint key (\"ballot_box\" of a definition): "
-            << base::Hex(result->checkpoint_key) << "\n";
+  if (options.role != Role::kIssuer) {
+    std::cout << "Checkpoint key (\"ballot_box\" of a definition): "
+              << base::Hex(result->checkpoint_key) << "\n";
+  }
   for (size_t i = 0; i < result->issuer_keys.size(); ++i) {
     std::cout << "Issuer " << i
               << " (\"issuers\" of a definition):           " << base::Hex(result->issuer_keys[i])
@@ -57,9 +61,24 @@ int RunSetup(const SetupOptions& options, bool json) {
   }
   std::cout << "\nNext:\n"
             << "  1. Put the officials' keys into " << result->config << "\n"
-            << "     (a line \"official = KEY\" for each; `urna official key` makes one).\n"
-            << "  2. Put `anchor` and `rocksdb-log` on another file system, and back up the keys.\n"
-            << "  3. Start:  urna-server run --config " << result->config << "\n"
+            << "     (a line \"official = KEY\" for each; `urna official key` makes one).\n";
+  if (options.role == Role::kIssuer) {
+    std::cout << "     Put there, too, what the ballot box's operator gives you:\n"
+              << "       follow = HOST:PORT            where it is\n"
+              << "       follow-key = KEY              its checkpoint key\n"
+              << "       follow-certificate = FILE     its tls.crt, or its authority's\n"
+              << "     and give them this issuer's key, address and " << result->certificate
+              << ";\n     they add a line \"issuer-address = KEY HOST:PORT\" to theirs.\n"
+              << "  2. Put `anchor` and `rocksdb-log` on another file system. Back up the keys\n"
+              << "     now; never start from an old copy of " << options.data
+              << ": it is refused.\n";
+  } else {
+    std::cout << "     For each issuer that another body runs, a line\n"
+              << "     \"issuer-address = KEY HOST:PORT\".\n"
+              << "  2. Put `anchor` and `rocksdb-log` on another file system, and back up the "
+                 "keys.\n";
+  }
+  std::cout << "  3. Start:  urna-server run --config " << result->config << "\n"
             << "Clients trust this server by the file " << result->certificate << ".\n";
   return EXIT_SUCCESS;
 }
@@ -162,6 +181,14 @@ int Main(int argc, char** argv) {
   setup->add_option("--issuers", setup_options.issuers, "Issuers of tokens to make keys for")
       ->check(CLI::Range(0, 8))
       ->capture_default_str();
+  setup
+      ->add_option("--role", setup_options.role,
+                   "both: ballot box and issuers in one process; ballot-box: without issuers; "
+                   "issuer: issuers alone, for a body of its own that follows the ballot box")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Role>{
+          {"both", Role::kBoth}, {"ballot-box", Role::kBallotBox}, {"issuer", Role::kIssuer}}))
+      ->type_name("ROLE")
+      ->default_str("both");
   setup->add_flag("--json", json, "Print the result as JSON");
 
   CLI::App* const run = app.add_subcommand(

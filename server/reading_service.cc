@@ -31,6 +31,11 @@ grpc::ServerUnaryReactor* ReadingService::Info(grpc::CallbackServerContext* cont
       response->add_issuer_keys(std::string(base::View(key)));
     }
     response->set_time(clock_.Now());
+    for (const IssuerAddress& issuer : identity_.issuer_addresses) {
+      v1::IssuerAddress* address = response->add_issuer_addresses();
+      address->set_key(std::string(base::View(issuer.key)));
+      address->set_address(issuer.address);
+    }
     return absl::OkStatus();
   });
 }

@@ -114,13 +114,15 @@ void Sequencer::AdoptAnchor(const Hash32& poll, std::unique_ptr<AnchorFile> anch
   anchors_[poll] = std::move(anchor);
 }
 
-absl::StatusOr<Appended> Sequencer::SubmitAndWait(std::shared_ptr<LivePoll> poll,
-                                                  std::vector<Checked> payloads) {
+absl::StatusOr<Appended> Sequencer::SubmitAndWait(
+    std::shared_ptr<LivePoll> poll, std::vector<Checked> payloads,
+    std::function<absl::Status(const poll::State&)> condition) {
   std::promise<absl::StatusOr<Appended>> promise;
   auto result = promise.get_future();
   Item item;
   item.poll = std::move(poll);
   item.payloads = std::move(payloads);
+  item.condition = std::move(condition);
   item.done = [&promise](absl::StatusOr<Appended> appended) {
     promise.set_value(std::move(appended));
   };
@@ -186,6 +188,7 @@ absl::StatusOr<Appended> Sequencer::Plan(Item& item, TouchedPolls& touched) {
   }
   LivePoll& poll = *item.poll;
   Appended appended{.poll = poll.id, .index = poll.state.size(), .receipt = {}};
+  if (item.condition) URNA_RETURN_IF_ERROR(item.condition(poll.state));
 
   if (item.payloads.size() > 1) {
     poll::State trial = poll.state;

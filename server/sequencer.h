@@ -71,6 +71,8 @@ class Sequencer {
     /// One payload, or a group that is appended as a whole or not at all.
     std::vector<Checked> payloads;
     uint64_t arrived = 0;  ///< ballots only: Unix seconds
+    /// What must hold of the state in which the group arrives; null: nothing more than its rules.
+    std::function<absl::Status(const poll::State&)> condition = {};
     /// Called once, on the sequencer's thread; must not block.
     std::function<void(absl::StatusOr<Appended>)> done;
   };
@@ -93,8 +95,9 @@ class Sequencer {
   bool TrySubmit(Item&& item) { return lane_->TryPush(std::move(item)); }
   /// Submits and waits. Errors: the rejection; ResourceExhausted when the queue is full;
   /// Unavailable.
-  absl::StatusOr<Appended> SubmitAndWait(std::shared_ptr<LivePoll> poll,
-                                         std::vector<Checked> payloads);
+  absl::StatusOr<Appended> SubmitAndWait(
+      std::shared_ptr<LivePoll> poll, std::vector<Checked> payloads,
+      std::function<absl::Status(const poll::State&)> condition = {});
   /// Works off what waits; later submissions are refused.
   void Drain() { lane_->Drain(); }
 

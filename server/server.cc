@@ -5,11 +5,9 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include <algorithm>
-#include <atomic>
 #include <filesystem>
 #include <mutex>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "base/file.h"
@@ -18,7 +16,9 @@
 #include "ledger/checkpoint.h"
 #include "ledger/record.h"
 #include "poll/replay.h"
+#include "server/issuer_duties.h"
 #include "server/keys.h"
+#include "server/parallel.h"
 #include "server/setup.h"
 
 namespace urna::server {
@@ -28,6 +28,8 @@ using base::Cat;
 using base::Failure;
 
 constexpr uint64_t kReplayChunk = 4096;
+// Name in gRPC's health service.
+const std::string kIssuingHealth = "urna.v1.Issuing";
 constexpr auto kShutdownGrace = std::chrono::seconds(10);
 
 std::string_view MessageOf(const absl::Status& status) {
@@ -57,18 +59,6 @@ void InitializeGrpcOnce() {
   });
 }
 
-void OnAllCores(size_t count, const std::function<void(size_t)>& work) {
-  std::atomic<size_t> next{0};
-  std::vector<std::thread> threads;
-  const size_t width = std::min<size_t>(count, std::max(1U, std::thread::hardware_concurrency()));
-  for (size_t t = 0; t < width; ++t) {
-    threads.emplace_back([&] {
-      for (size_t i = next++; i < count; i = next++) work(i);
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-}
-
 }  // namespace
 
 Server::Server(Settings settings, Environment environment)
@@ -94,17 +84,8 @@ Server::~Server() { Shutdown(); }
 
 absl::Status Server::OpenStores() {
   const std::string& data = settings_.data;
-  auto key = ReadSigningKey(CheckpointKeyPath(data));
-  if (absl::IsNotFound(key.status())) {
-    return Failure(absl::StatusCode::kNotFound,
-                   Cat(data,
-                       ": is not a server's data folder (checkpoint.key is missing); "
-                       "`urna-server setup` makes one"));
-  }
-  URNA_RETURN_IF_ERROR(key.status());
-  checkpoint_key_ = std::make_unique<crypto::Ed25519Key>(*std::move(key));
+  URNA_RETURN_IF_ERROR(CheckRole(data, settings_.ballot_box));
   URNA_RETURN_IF_ERROR(base::MakeFolders(settings_.anchor, 0700));
-  URNA_RETURN_IF_ERROR(base::MakeFolders(Cat(data, "/published"), 0700));
   URNA_ASSIGN_OR_RETURN(store_, ledger::Store::Open({.folder = Cat(data, "/ledger"),
                                                      .log_folder = settings_.rocksdb_log}));
   for (uint64_t i = 0; i < settings_.issuers; ++i) {
@@ -116,7 +97,14 @@ absl::Status Server::OpenStores() {
                                                     environment_.fatal));
     issuers_.push_back(std::move(issuer));
   }
+  return settings_.ballot_box ? OpenBallotBox() : OpenFollower();
+}
 
+absl::Status Server::OpenBallotBox() {
+  const std::string& data = settings_.data;
+  URNA_ASSIGN_OR_RETURN(auto key, ReadSigningKey(CheckpointKeyPath(data)));
+  checkpoint_key_ = std::make_unique<crypto::Ed25519Key>(std::move(key));
+  URNA_RETURN_IF_ERROR(base::MakeFolders(Cat(data, "/published"), 0700));
   Sequencer::Options options;
   options.queue = settings_.sequencer_queue;
   options.max_polls = settings_.max_polls;
@@ -128,6 +116,27 @@ absl::Status Server::OpenStores() {
   steward_ = std::make_unique<Steward>(
       Steward::Options{environment_.steward_interval, Cat(data, "/published")}, book_, *sequencer_,
       issuers_, *checkpoint_key_, clock_, log_);
+  return absl::OkStatus();
+}
+
+absl::Status Server::OpenFollower() {
+  const Settings& s = settings_;
+  Follower::Options options;
+  options.ballot_box = s.follow_key;
+  options.officials = s.officials;
+  options.every = std::chrono::milliseconds(s.follow_every);
+  options.patience = std::chrono::seconds(s.follow_patience);
+  options.anchor_folder = s.anchor;
+  options.evidence_folder = Cat(s.data, "/evidence");
+  options.max_polls = s.max_polls;
+  URNA_RETURN_IF_ERROR(base::MakeFolders(options.evidence_folder, 0700));
+  URNA_ASSIGN_OR_RETURN(auto upstream,
+                        Upstream::Open({s.follow, s.follow_certificate, s.follow_plaintext}));
+  follower_ = std::make_unique<Follower>(
+      std::move(options), std::move(upstream), *store_, book_, issuers_, clock_, log_,
+      environment_.fatal, [this](bool healthy) {
+        grpc_->GetHealthCheckService()->SetServingStatus(kIssuingHealth, healthy);
+      });
   return absl::OkStatus();
 }
 
@@ -216,12 +225,11 @@ absl::Status Server::Replay(LivePoll& live, const ledger::Store::Head& head, uin
   return absl::OkStatus();
 }
 
-absl::Status Server::CheckAgainstAnchor(const LivePoll& live) {
+absl::StatusOr<ledger::Checkpoint> Server::CheckAgainstAnchor(const LivePoll& live) const {
   const auto found = anchors_.find(live.id);
-  if (found == anchors_.end() || found->second->newest().empty()) return absl::OkStatus();
-  const auto anchored = ledger::OpenCheckpoint(
-      found->second->newest(), {live.state.definition()->ballot_box.name, ledger::kTypeEd25519,
-                                checkpoint_key_->public_key()});
+  if (found == anchors_.end() || found->second->newest().empty()) return ledger::Checkpoint{};
+  const auto anchored =
+      ledger::OpenCheckpoint(found->second->newest(), live.state.definition()->ballot_box);
   URNA_RETURN_IF_ERROR(base::Annotate(anchored.status(), "the anchor"));
   if (anchored->size > live.state.size()) {
     return Damaged(Cat("the store holds ", live.state.size(), " records, but a checkpoint of ",
@@ -233,8 +241,7 @@ absl::Status Server::CheckAgainstAnchor(const LivePoll& live) {
     return Damaged(Cat("the first ", anchored->size,
                        " records are not those of the checkpoint that was signed"));
   }
-  sequencer_->AdoptAnchor(live.id, std::move(found->second));
-  return absl::OkStatus();
+  return *anchored;
 }
 
 absl::Status Server::LoadPoll(const Hash32& id) {
@@ -242,61 +249,86 @@ absl::Status Server::LoadPoll(const Hash32& id) {
   auto live = std::make_shared<LivePoll>(store_.get());
   live->id = id;
   live->written = head.size;
-  Publication before = PublishedBefore(id);
+  // What was published before matters to a ballot box only.
+  Publication before{.size = head.size};
+  if (settings_.ballot_box) before = PublishedBefore(id);
   URNA_RETURN_IF_ERROR(Replay(*live, head, before.size));
-  URNA_RETURN_IF_ERROR(CheckAgainstAnchor(*live));
-  URNA_RETURN_IF_ERROR(ResumeIssuers(*live));
+  URNA_ASSIGN_OR_RETURN(const ledger::Checkpoint anchored, CheckAgainstAnchor(*live));
+  URNA_RETURN_IF_ERROR(CompareIssuers(*live));
+  log_.Line(Cat("poll ", base::Hex(id), ": \"", live->state.definition()->title.begin()->second,
+                "\", ", head.size, " records, ", poll::PhaseName(live->state.phase())));
 
-  const poll::Definition& definition = *live->state.definition();
-  const std::string& origin = definition.ballot_box.name;
-  live->head_note = ledger::SignCheckpoint({origin, head.size, head.root}, *checkpoint_key_);
-  if (live->PublishesByClock()) {
-    URNA_ASSIGN_OR_RETURN(const Hash32 root,
-                          ledger::RootAt(before.size, store_->Nodes(id, before.size)));
-    if (before.period == 0) before.period = clock_.Now() / definition.publish_every;
-    live->ResumePublication(before.size,
-                            ledger::SignCheckpoint({origin, before.size, root}, *checkpoint_key_),
-                            before.period);
-  } else {
-    live->Publish(clock_.Now());
+  std::unique_ptr<AnchorFile> anchor;
+  if (const auto found = anchors_.find(id); found != anchors_.end()) {
+    anchor = std::move(found->second);
   }
-  live->RefreshView();
-  log_.Line(Cat("poll ", base::Hex(id), ": \"", definition.title.begin()->second, "\", ", head.size,
-                " records, ", poll::PhaseName(live->state.phase())));
+  if (follower_ != nullptr) {
+    std::string note = anchor == nullptr ? "" : anchor->newest();
+    follower_->Adopt(std::move(live), anchored, std::move(note), std::move(anchor));
+    return absl::OkStatus();
+  }
+  if (anchor != nullptr) sequencer_->AdoptAnchor(id, std::move(anchor));
+  URNA_RETURN_IF_ERROR(ResumePublication(*live, before));
   book_.Add(std::move(live));
   return absl::OkStatus();
 }
 
-absl::Status Server::ResumeIssuers(const LivePoll& live) {
+absl::Status Server::ResumePublication(LivePoll& live, Publication before) {
+  const poll::Definition& definition = *live.state.definition();
+  const std::string& origin = definition.ballot_box.name;
+  live.head_note =
+      ledger::SignCheckpoint({origin, live.state.size(), live.state.root()}, *checkpoint_key_);
+  if (live.PublishesByClock()) {
+    URNA_ASSIGN_OR_RETURN(const Hash32 root,
+                          ledger::RootAt(before.size, store_->Nodes(live.id, before.size)));
+    if (before.period == 0) before.period = clock_.Now() / definition.publish_every;
+    live.ResumePublication(before.size,
+                           ledger::SignCheckpoint({origin, before.size, root}, *checkpoint_key_),
+                           before.period);
+  } else {
+    live.Publish(clock_.Now());
+  }
+  live.RefreshView();
+  return absl::OkStatus();
+}
+
+absl::Status Server::CompareIssuers(const LivePoll& live) {
   const poll::Definition& definition = *live.state.definition();
   for (size_t i = 0; i < definition.issuers.size(); ++i) {
     const auto& X = live.state.issuer_keys()[i];
-    if (!X.has_value()) continue;
-    for (const auto& issuer : issuers_) {
-      if (issuer->identity() != definition.issuers[i].key) continue;
-      const auto index = static_cast<uint8_t>(i);
-      URNA_RETURN_IF_ERROR(issuer->Resume(live.id, index, *X, live.state.Issued(index)));
-    }
+    Issuer* const issuer = FindIssuer(issuers_, definition.issuers[i].key);
+    if (issuer == nullptr || !X.has_value()) continue;
+    const auto index = static_cast<uint8_t>(i);
+    URNA_RETURN_IF_ERROR(issuer->Compare(live.id, index, *X, live.state.Issued(index),
+                                         live.state.distinct_ballots()));
   }
   return absl::OkStatus();
 }
 
-absl::Status Server::Listen() {
+void Server::MakeServices() {
   const Settings& s = settings_;
   const Limits limits(s, environment_.before_work);
-  std::vector<crypto::Ed25519Public> issuer_keys;
-  for (const auto& issuer : issuers_) issuer_keys.push_back(issuer->identity());
-  steps_ =
-      std::make_unique<Steps>(Steps::Rules{s.officials, checkpoint_key_->public_key(), issuer_keys},
-                              book_, *sequencer_, clock_, log_);
+  ReadingService::Identity identity;
+  identity.version = URNA_VERSION;
+  identity.checkpoint_key = s.ballot_box ? checkpoint_key_->public_key() : s.follow_key;
+  for (const auto& issuer : issuers_) identity.issuer_keys.push_back(issuer->identity());
+  identity.issuer_addresses = s.issuer_addresses;
+  Steps::Rules rules{s.officials, identity.checkpoint_key, identity.issuer_keys};
+  for (const IssuerAddress& issuer : s.issuer_addresses) rules.issuers.push_back(issuer.key);
   issuing_ = std::make_unique<IssuingService>(limits, book_, issuers_, clock_);
+  reading_ = std::make_unique<ReadingService>(limits, std::move(identity), *store_, book_, clock_);
+  if (!s.ballot_box) return;
+  steps_ = std::make_unique<Steps>(std::move(rules), book_, *sequencer_, clock_, log_);
   casting_ = std::make_unique<CastingService>(limits, *store_, book_, *sequencer_, clock_);
   officials_ = std::make_unique<OfficialsService>(limits, *steps_, clock_);
   trustees_ = std::make_unique<TrusteesService>(limits, *store_, book_, *sequencer_, clock_, log_);
-  reading_ = std::make_unique<ReadingService>(
-      limits, ReadingService::Identity{URNA_VERSION, checkpoint_key_->public_key(), issuer_keys},
-      *store_, book_, clock_);
+  outside_issuers_ =
+      std::make_unique<IssuersService>(limits, *store_, book_, *sequencer_, clock_, log_);
+}
 
+absl::Status Server::Listen() {
+  MakeServices();
+  const Settings& s = settings_;
   std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
   if (!s.plaintext) {
     URNA_ASSIGN_OR_RETURN(const std::string certificate, base::ReadFile(s.certificate, 1 << 20));
@@ -311,10 +343,13 @@ absl::Status Server::Listen() {
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   LimitTransport(builder, s);
   builder.RegisterService(issuing_.get());
-  builder.RegisterService(casting_.get());
-  builder.RegisterService(officials_.get());
-  builder.RegisterService(trustees_.get());
   builder.RegisterService(reading_.get());
+  if (s.ballot_box) {
+    builder.RegisterService(casting_.get());
+    builder.RegisterService(officials_.get());
+    builder.RegisterService(trustees_.get());
+    builder.RegisterService(outside_issuers_.get());
+  }
   grpc_ = builder.BuildAndStart();
   if (grpc_ == nullptr || port == 0) {
     return Failure(absl::StatusCode::kUnavailable,
@@ -324,7 +359,10 @@ absl::Status Server::Listen() {
   }
   address_ = Cat(std::string_view(s.listen).substr(0, s.listen.rfind(':')), ":", port);
   grpc_->GetHealthCheckService()->SetServingStatus(true);
-  steward_->Start();
+  // Issuers that run alone are not in order before they have compared.
+  grpc_->GetHealthCheckService()->SetServingStatus(kIssuingHealth, s.ballot_box);
+  if (steward_ != nullptr) steward_->Start();
+  if (follower_ != nullptr) follower_->Start();
   log_.Line(Cat("listening on ", address_, s.plaintext ? " without TLS" : ""));
   return absl::OkStatus();
 }
@@ -341,7 +379,9 @@ void Server::Shutdown() {
   if (reading_ != nullptr) reading_->Drain();
   if (officials_ != nullptr) officials_->Drain();
   if (trustees_ != nullptr) trustees_->Drain();
+  if (outside_issuers_ != nullptr) outside_issuers_->Drain();
   if (steward_ != nullptr) steward_->Stop();
+  if (follower_ != nullptr) follower_->Stop();
   if (sequencer_ != nullptr) sequencer_->Drain();
   grpc_.reset();
 }

@@ -12,7 +12,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/clock.h"
+#include "server/follower.h"
 #include "server/issuer.h"
+#include "server/issuers_service.h"
 #include "server/live_poll.h"
 #include "server/log.h"
 #include "server/sequencer.h"
@@ -35,7 +37,8 @@ struct Environment {
   std::chrono::milliseconds steward_interval{200};
 };
 
-/// The whole server: stores, polls, sequencer, issuers, steward and services.
+/// One process: a ballot box with sequencer, steward and all services, and the issuers that run
+/// beside it; or issuers alone, which follow the ballot box of another process.
 class Server {
  public:
   /// Opens the data folder, checks it against its anchors, replays every poll and serves.
@@ -52,6 +55,8 @@ class Server {
  private:
   Server(Settings settings, Environment environment);
   absl::Status OpenStores();
+  absl::Status OpenBallotBox();
+  absl::Status OpenFollower();
   absl::Status CheckAnchors();
   absl::Status LoadPoll(const Hash32& id);
   struct Publication {
@@ -61,27 +66,34 @@ class Server {
   /// What an earlier run published last of a poll; zeros if that is not known.
   Publication PublishedBefore(const Hash32& id) const;
   absl::Status Replay(LivePoll& poll, const ledger::Store::Head& head, uint64_t& published);
-  absl::Status CheckAgainstAnchor(const LivePoll& poll);
-  absl::Status ResumeIssuers(const LivePoll& poll);
+  /// The anchored checkpoint, which the store must continue; size 0 if there is none.
+  absl::StatusOr<ledger::Checkpoint> CheckAgainstAnchor(const LivePoll& poll) const;
+  absl::Status ResumePublication(LivePoll& poll, Publication before);
+  absl::Status CompareIssuers(const LivePoll& poll);
+  void MakeServices();
   absl::Status Listen();
 
   const Settings settings_;
   const Environment environment_;
   const Clock& clock_;
   Log log_;
-  std::unique_ptr<crypto::Ed25519Key> checkpoint_key_;
+  std::unique_ptr<crypto::Ed25519Key> checkpoint_key_;  // of the ballot box
   std::vector<std::unique_ptr<Issuer>> issuers_;
   std::unique_ptr<ledger::Store> store_;
   PollBook book_;
   std::map<Hash32, std::unique_ptr<AnchorFile>> anchors_;
+  std::unique_ptr<IssuingService> issuing_;
+  std::unique_ptr<ReadingService> reading_;
+  // The ballot box's; null where issuers run alone.
   std::unique_ptr<Sequencer> sequencer_;
   std::unique_ptr<Steward> steward_;
   std::unique_ptr<Steps> steps_;
-  std::unique_ptr<IssuingService> issuing_;
   std::unique_ptr<CastingService> casting_;
   std::unique_ptr<OfficialsService> officials_;
   std::unique_ptr<TrusteesService> trustees_;
-  std::unique_ptr<ReadingService> reading_;
+  std::unique_ptr<IssuersService> outside_issuers_;
+  // Null beside a ballot box.
+  std::unique_ptr<Follower> follower_;
   std::unique_ptr<grpc::Server> grpc_;
   std::string address_;
 };

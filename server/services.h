@@ -15,6 +15,7 @@
 #include "server/live_poll.h"
 #include "server/rpc.h"
 #include "server/sequencer.h"
+#include "server/settings.h"
 #include "server/steps.h"
 
 namespace urna::server {
@@ -158,6 +159,7 @@ class ReadingService final : public v1::Reading::CallbackService {
     std::string version;
     crypto::Ed25519Public checkpoint_key{};
     std::vector<crypto::Ed25519Public> issuer_keys;
+    std::vector<IssuerAddress> issuer_addresses;
   };
   ReadingService(const Limits& limits, Identity identity, const ledger::Store& store,
                  PollBook& book, const Clock& clock)

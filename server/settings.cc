@@ -44,7 +44,8 @@ Setting Number(std::string name, std::string group, std::string help, uint64_t S
 }
 
 Setting YesOrNo(std::string name, std::string group, std::string help, bool Settings::*field) {
-  Setting setting{std::move(name), std::move(group), std::move(help), "no"};
+  Setting setting{std::move(name), std::move(group), std::move(help),
+                  Settings().*field ? "yes" : "no"};
   setting.set = [field](Settings& settings, std::string_view value) -> absl::Status {
     if (value != "yes" && value != "no") return Bad("must be yes or no");
     settings.*field = value == "yes";
@@ -53,16 +54,21 @@ Setting YesOrNo(std::string name, std::string group, std::string help, bool Sett
   return setting;
 }
 
+absl::StatusOr<crypto::Ed25519Public> ParseKey(std::string_view text) {
+  crypto::Ed25519Public key;
+  if (!base::Unhex(text, key)) return Bad("must be 64 hexadecimal digits");
+  if (!crypto::IsEd25519PublicKey(key)) return Bad("is not an Ed25519 public key");
+  return key;
+}
+
 Setting Officials() {
   Setting setting{"official", "Who may define polls",
                   "Ed25519 key, 64 hexadecimal digits, of an official who may define polls here; "
                   "may be given several times. A definition is accepted only if every official "
-                  "that it names is among them",
+                  "that it names is among them; issuers, too, join only such polls",
                   "nobody", true};
   setting.set = [](Settings& settings, std::string_view value) -> absl::Status {
-    crypto::Ed25519Public key;
-    if (!base::Unhex(value, key)) return Bad("must be 64 hexadecimal digits");
-    if (!crypto::IsEd25519PublicKey(key)) return Bad("is not an Ed25519 public key");
+    URNA_ASSIGN_OR_RETURN(const crypto::Ed25519Public key, ParseKey(value));
     if (std::ranges::find(settings.officials, key) != settings.officials.end()) {
       return Bad("is given twice");
     }
@@ -70,6 +76,53 @@ Setting Officials() {
     return absl::OkStatus();
   };
   setting.clear = [](Settings& settings) { settings.officials.clear(); };
+  return setting;
+}
+
+Setting IssuerAddresses(const std::string& group) {
+  Setting setting{"issuer-address", group,
+                  "KEY HOST:PORT of an issuer that another body runs; may be given several times. "
+                  "Definitions may name it, and residents' clients learn from here where it is",
+                  "none", true};
+  setting.set = [](Settings& settings, std::string_view value) -> absl::Status {
+    const size_t blank = value.find(' ');
+    if (blank == std::string_view::npos) return Bad("must be KEY HOST:PORT");
+    const auto key = ParseKey(value.substr(0, blank));
+    if (!key.ok()) return base::Annotate(key.status(), "the key");
+    const std::string_view address = base::Trim(value.substr(blank));
+    if (!IsHostAndPort(address)) return Bad("must be KEY HOST:PORT");
+    if (std::ranges::find(settings.issuer_addresses, *key, &IssuerAddress::key) !=
+        settings.issuer_addresses.end()) {
+      return Bad("the key is given twice");
+    }
+    settings.issuer_addresses.push_back({*key, std::string(address)});
+    return absl::OkStatus();
+  };
+  setting.clear = [](Settings& settings) { settings.issuer_addresses.clear(); };
+  return setting;
+}
+
+Setting Follow(const std::string& group) {
+  Setting setting{"follow", group,
+                  "HOST:PORT of the ballot box whose ledgers the issuers of this process follow",
+                  "none, needed where ballot-box is no"};
+  setting.set = [](Settings& settings, std::string_view value) -> absl::Status {
+    if (!IsHostAndPort(value)) return Bad("must be HOST:PORT");
+    settings.follow = std::string(value);
+    return absl::OkStatus();
+  };
+  return setting;
+}
+
+Setting FollowKey(const std::string& group) {
+  Setting setting{
+      "follow-key", group,
+      "the ballot box's checkpoint key, 64 hexadecimal digits: only its polls are joined",
+      "none, needed where ballot-box is no"};
+  setting.set = [](Settings& settings, std::string_view value) -> absl::Status {
+    URNA_ASSIGN_OR_RETURN(settings.follow_key, ParseKey(value));
+    return absl::OkStatus();
+  };
   return setting;
 }
 
@@ -103,6 +156,26 @@ std::vector<Setting> MakeSettings() {
   all.push_back(Number("issuers", "Who may define polls",
                        "issuers of tokens that this server runs, as made by setup",
                        &Settings::issuers, 0, 8));
+  const std::string roles = "Roles: ballot box, and issuers of other bodies";
+  all.push_back(YesOrNo("ballot-box", roles,
+                        "no: this process runs issuers only, for the ballot box that `follow` "
+                        "names; it keeps a copy of the ledgers that it checks itself",
+                        &Settings::ballot_box));
+  all.push_back(IssuerAddresses(roles));
+  all.push_back(Follow(roles));
+  all.push_back(FollowKey(roles));
+  all.push_back(Text("follow-certificate", roles,
+                     "PEM file of the ballot box's TLS certificate or its authority",
+                     "the system's authorities", &Settings::follow_certificate));
+  all.push_back(YesOrNo("follow-plaintext", roles,
+                        "yes: reach the ballot box without TLS; only on this machine",
+                        &Settings::follow_plaintext));
+  all.push_back(Number("follow-every", roles, "milliseconds between two looks at the ballot box",
+                       &Settings::follow_every, 10, 3'600'000));
+  all.push_back(Number("follow-patience", roles,
+                       "seconds without news from the ballot box after which no tokens are given, "
+                       "since a pause or a replaced code could have been missed",
+                       &Settings::follow_patience, 1, 86'400));
   all.push_back(Number("max-polls", limits, "polls that are neither certified nor cancelled",
                        &Settings::max_polls, 1, 10'000));
   all.push_back(Number("sequencer-queue", limits, "records that may wait to be written",
@@ -117,7 +190,8 @@ std::vector<Setting> MakeSettings() {
   };
   lane("issuing", "residents for tokens", &Settings::issuing_threads, &Settings::issuing_queue);
   lane("casting", "voters with ballots", &Settings::casting_threads, &Settings::casting_queue);
-  lane("control", "officials and trustees", &Settings::control_threads, &Settings::control_queue);
+  lane("control", "officials, trustees and issuers", &Settings::control_threads,
+       &Settings::control_queue);
   lane("reading", "readers", &Settings::reading_threads, &Settings::reading_queue);
   all.push_back(Number("stream-seconds", limits,
                        "seconds after which a call that sends or receives many messages is ended, "
@@ -154,6 +228,8 @@ const std::vector<MethodLimit>& MethodLimits() {
       {"Officials.Attachment", "attachment-rate", &S::attachment_rate, &S::control_threads,
        &S::control_queue},
       {"Trustees.Submit", "submit-rate", &S::submit_rate, &S::control_threads, &S::control_queue},
+      {"Issuers.Submit", "issuers-submit-rate", &S::issuers_submit_rate, &S::control_threads,
+       &S::control_queue},
       {"Reading.Info", "info-rate", &S::info_rate, &S::reading_threads, &S::reading_queue},
       {"Reading.ListPolls", "list-polls-rate", &S::list_polls_rate, &S::reading_threads,
        &S::reading_queue},
@@ -209,6 +285,26 @@ absl::Status Complete(Settings& settings) {
   const auto inside = [&](std::string& path, std::string_view name) {
     if (path.empty()) path = Cat(settings.data, "/", name);
   };
+  if (settings.ballot_box) {
+    if (!settings.follow.empty()) {
+      return Bad("follow: is for issuers only; a ballot box follows nobody (set ballot-box to no)");
+    }
+  } else {
+    if (settings.follow.empty() || settings.follow_key == crypto::Ed25519Public{}) {
+      return Bad(
+          "follow, follow-key: without a ballot box of its own (ballot-box = no) this process "
+          "needs "
+          "the address and the checkpoint key of the one whose ledgers it follows");
+    }
+    if (settings.issuers == 0) return Bad("issuers: neither a ballot box nor an issuer runs here");
+    if (!settings.issuer_addresses.empty()) {
+      return Bad("issuer-address: is for the ballot box, which tells residents' clients");
+    }
+    if (settings.follow_plaintext && !IsLoopback(settings.follow)) {
+      return Bad(
+          Cat("follow-plaintext: refused, because ", settings.follow, " is not this machine"));
+    }
+  }
   inside(settings.anchor, "anchor");
   inside(settings.rocksdb_log, "rocksdb-log");
   inside(settings.certificate, "tls.crt");
@@ -218,6 +314,14 @@ absl::Status Complete(Settings& settings) {
                    settings.listen, "; listen on 127.0.0.1 or use TLS"));
   }
   return absl::OkStatus();
+}
+
+bool IsHostAndPort(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  uint64_t port = 0;
+  return colon != std::string_view::npos && colon > 0 &&
+         text.find_first_of("/, \t") == std::string_view::npos &&
+         base::ParseU64(text.substr(colon + 1), &port) && port >= 1 && port <= 65535;
 }
 
 bool IsLoopback(std::string_view listen) {

@@ -12,16 +12,31 @@
 
 namespace urna::server {
 
+/// An issuer that runs elsewhere, as residents' clients reach it.
+struct IssuerAddress {
+  crypto::Ed25519Public key{};
+  std::string address;  ///< HOST:PORT
+};
+
 /// Everything that `urna-server run` can be told.
 struct Settings {
+  /// The ledgers are kept here; otherwise this process runs issuers only and follows `follow`.
+  bool ballot_box = true;
   std::string data;
   std::string listen = "127.0.0.1:7443";
   bool plaintext = false;
   std::string certificate, key;  ///< PEM files
   std::vector<crypto::Ed25519Public> officials;
   uint64_t issuers = 1;
-  std::string anchor;       ///< folder
-  std::string rocksdb_log;  ///< folder
+  std::vector<IssuerAddress> issuer_addresses;  ///< ballot box: issuers of other bodies
+  std::string follow;                           ///< issuer: HOST:PORT of the ballot box
+  std::string follow_certificate;               ///< PEM file; "" = the system's authorities
+  bool follow_plaintext = false;
+  crypto::Ed25519Public follow_key{};  ///< the ballot box's checkpoint key; zeros: not given
+  uint64_t follow_every = 1000;        ///< milliseconds
+  uint64_t follow_patience = 300;      ///< seconds
+  std::string anchor;                  ///< folder
+  std::string rocksdb_log;             ///< folder
   uint64_t max_polls = 64;
   uint64_t sequencer_queue = 4096;
   // Of each method of the service.
@@ -33,6 +48,7 @@ struct Settings {
   uint64_t begin_rate = 200, answer_rate = 200, fetch_rate = 200;
   uint64_t cast_rate = 1000;
   uint64_t approve_rate = 50, pending_rate = 100, attachment_rate = 50, submit_rate = 100;
+  uint64_t issuers_submit_rate = 50;
   uint64_t info_rate = 1000, list_polls_rate = 500, status_rate = 1000, checkpoint_rate = 1000;
   uint64_t entries_rate = 500, last_revision_rate = 500;
   uint64_t stream_seconds = 300;
@@ -73,6 +89,8 @@ absl::Status ReadConfig(const std::string& path, std::string_view text, Settings
 /// Errors: InvalidArgument.
 absl::Status Complete(Settings& settings);
 
+/// True for "HOST:PORT" with a port from 1 to 65535.
+bool IsHostAndPort(std::string_view text);
 /// True if only this machine can reach `listen` ("127.0.0.1:7443", "[::1]:0", "localhost:7443").
 bool IsLoopback(std::string_view listen);
 

@@ -35,7 +35,36 @@ std::string IssuerKeyPath(const std::string& data, uint64_t issuer) {
   return Cat(IssuerFolder(data, issuer), "/identity.key");
 }
 
+absl::Status CheckRole(const std::string& data, bool ballot_box) {
+  std::error_code error;
+  const bool has_box = std::filesystem::exists(CheckpointKeyPath(data), error);
+  const bool has_issuer = std::filesystem::exists(IssuerKeyPath(data, 0), error);
+  if (ballot_box && !has_box) {
+    return Failure(absl::StatusCode::kNotFound,
+                   Cat(data,
+                       ": is not a server's data folder (checkpoint.key is missing); "
+                       "`urna-server setup` makes one",
+                       has_issuer ? "; for issuers alone, set ballot-box to no" : ""));
+  }
+  if (!ballot_box && has_box) {
+    return Failure(absl::StatusCode::kInvalidArgument,
+                   Cat(data,
+                       ": holds a ballot box's key, but ballot-box is no; issuers that run "
+                       "alone need a folder of their own"));
+  }
+  if (!ballot_box && !has_issuer) {
+    return Failure(absl::StatusCode::kNotFound,
+                   Cat(data,
+                       ": is not an issuer's data folder (issuer-0/identity.key is missing); "
+                       "`urna-server setup --role issuer` makes one"));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<SetupResult> MakeDataFolder(const SetupOptions& options) {
+  if (options.role == Role::kIssuer && options.issuers == 0) {
+    return Failure(absl::StatusCode::kInvalidArgument, "an issuer's folder needs an issuer");
+  }
   URNA_ASSIGN_OR_RETURN(const TlsIdentity tls, MakeTlsIdentity(options.hostnames));
   std::error_code error;
   const std::string data = std::filesystem::absolute(options.data, error).string();
@@ -50,8 +79,11 @@ absl::StatusOr<SetupResult> MakeDataFolder(const SetupOptions& options) {
   }
 
   SetupResult result;
-  URNA_ASSIGN_OR_RETURN(result.checkpoint_key, CreateSigningKey(CheckpointKeyPath(data)));
-  for (uint32_t i = 0; i < options.issuers; ++i) {
+  const uint32_t issuers = options.role == Role::kBallotBox ? 0 : options.issuers;
+  if (options.role != Role::kIssuer) {
+    URNA_ASSIGN_OR_RETURN(result.checkpoint_key, CreateSigningKey(CheckpointKeyPath(data)));
+  }
+  for (uint32_t i = 0; i < issuers; ++i) {
     URNA_RETURN_IF_ERROR(base::MakeFolders(IssuerFolder(data, i), 0700));
     URNA_ASSIGN_OR_RETURN(const auto key, CreateSigningKey(IssuerKeyPath(data, i)));
     result.issuer_keys.push_back(key);
@@ -60,8 +92,9 @@ absl::StatusOr<SetupResult> MakeDataFolder(const SetupOptions& options) {
   URNA_RETURN_IF_ERROR(base::CreateFileAtomic(result.certificate, tls.certificate, 0644));
   URNA_RETURN_IF_ERROR(base::CreateFileAtomic(Cat(data, "/tls.key"), tls.key.Expose(), 0600));
   result.config = Cat(data, "/urna-server.conf");
-  const std::string config = Cat(ConfigTemplate(), "\n# --- Set by setup ---\n\ndata = ", data,
-                                 "\nissuers = ", options.issuers, "\n");
+  const std::string config =
+      Cat(ConfigTemplate(), "\n# --- Set by setup ---\n\ndata = ", data, "\nissuers = ", issuers,
+          "\n", options.role == Role::kIssuer ? "ballot-box = no\n" : "");
   URNA_RETURN_IF_ERROR(base::CreateFileAtomic(result.config, config, 0600));
   return result;
 }

@@ -124,7 +124,8 @@ absl::Status Steps::CheckServerRules(const poll::Definition& definition) const {
   for (const poll::Party& issuer : definition.issuers) {
     if (std::ranges::find(rules_.issuers, issuer.key) == rules_.issuers.end()) {
       return Reject("definition.issuer-unknown",
-                    Cat("issuer ", issuer.name, " is not run by this server"));
+                    Cat("issuer ", issuer.name,
+                        " neither runs on this server nor is among its settings issuer-address"));
     }
   }
   if (definition.end <= clock_.Now()) {

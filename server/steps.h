@@ -29,7 +29,7 @@ class Steps {
   struct Rules {
     std::vector<crypto::Ed25519Public> officials;  ///< who may define polls
     crypto::Ed25519Public ballot_box{};            ///< this server's checkpoint key
-    std::vector<crypto::Ed25519Public> issuers;    ///< the issuers that run here
+    std::vector<crypto::Ed25519Public> issuers;    ///< those that run here or are known to
   };
   static constexpr size_t kMaxAttachmentBytes = size_t{64} << 20;
 

@@ -1,7 +1,7 @@
 #include "server/steward.h"
 
 #include <algorithm>
-#include <shared_mutex>
+#include <mutex>
 #include <utility>
 
 #include "base/file.h"
@@ -15,7 +15,6 @@ using base::Cat;
 using poll::Phase;
 using poll::RecordKind;
 
-constexpr uint64_t kHour = 3600;
 constexpr std::chrono::milliseconds kLongestPause{60'000};
 
 }  // namespace
@@ -41,7 +40,10 @@ Steward::Steward(Options options, PollBook& book, Sequencer& sequencer,
     : options_(std::move(options)),
       book_(book),
       sequencer_(sequencer),
-      issuers_(issuers),
+      duties_(issuers, clock,
+              [this](const std::shared_ptr<LivePoll>& poll, const IssuerDuties::Group& group) {
+                return Append(poll, group.payloads);
+              }),
       checkpoint_key_(checkpoint_key),
       clock_(clock),
       log_(log) {}
@@ -76,10 +78,7 @@ void Steward::Run() {
       woken_ = false;
     }
     for (const auto& poll : book_.All()) {
-      auto [at, first] = diaries_.try_emplace(poll->id);
-      Diary& diary = at->second;
-      // The hour in which the server started was, or will be, counted at its end.
-      if (first) diary.counted_hour = clock_.Now() / kHour;
+      Diary& diary = diaries_[poll->id];
       const auto now = std::chrono::steady_clock::now();
       if (now < diary.not_before) continue;
       const absl::Status status = Attend(poll, diary);
@@ -99,25 +98,19 @@ absl::Status Steward::Attend(const std::shared_ptr<LivePoll>& poll, Diary& diary
   const auto view = poll->view();
   switch (view->phase) {
     case Phase::kIssuers:
-      return Join(poll);
+    case Phase::kEnded:
+    case Phase::kClosed:
+      return duties_.Attend(poll);
     case Phase::kOpen:
     case Phase::kPaused: {
-      const uint64_t now = clock_.Now();
       // A ballot is counted as in flight before its arrival is read from the clock, and the clock
       // is read here before the count: one that arrived in time is never overlooked.
-      if (now >= view->end) {
+      if (clock_.Now() >= view->end) {
         return poll->ballots_in_flight.load() == 0 ? End(poll) : absl::OkStatus();
       }
-      if (view->phase == Phase::kOpen && now / kHour > diary.counted_hour) {
-        URNA_RETURN_IF_ERROR(CountIssuance(poll, /*last=*/false));
-        diary.counted_hour = now / kHour;
-      }
+      URNA_RETURN_IF_ERROR(duties_.Attend(poll));
       return PublishIfDue(*poll, diary);
     }
-    case Phase::kEnded:
-      return CountIssuance(poll, /*last=*/true);
-    case Phase::kClosed:
-      return PublishRegisters(poll);
     case Phase::kEmpty:
     case Phase::kDefining:
     case Phase::kRoll:
@@ -153,63 +146,19 @@ absl::Status Steward::PublishIfDue(LivePoll& poll, Diary& diary) {
   return absl::OkStatus();
 }
 
-absl::Status Steward::Append(const std::shared_ptr<LivePoll>& poll, const PublicView& view,
-                             std::vector<poll::Payload> payloads) {
+absl::StatusOr<uint64_t> Steward::Append(const std::shared_ptr<LivePoll>& poll,
+                                         const std::vector<poll::Payload>& payloads) {
+  const auto view = poll->view();
   std::vector<Checked> group;
   for (const poll::Payload& payload : payloads) {
     URNA_ASSIGN_OR_RETURN(Checked checked,
-                          Check(view.definition.get(), view.context.get(), payload));
+                          Check(view->definition.get(), view->context.get(), payload));
     group.push_back(std::move(checked));
   }
-  const RecordKind kind = group.back().payload.kind();
-  URNA_RETURN_IF_ERROR(base::Annotate(sequencer_.SubmitAndWait(poll, std::move(group)).status(),
-                                      poll::KindName(static_cast<uint8_t>(kind))));
-  log_.Line(Cat("poll ", base::Hex(poll->id), ": '", poll::KindName(static_cast<uint8_t>(kind)),
-                "' is recorded"));
-  return absl::OkStatus();
-}
-
-Issuer* Steward::Find(const crypto::Ed25519Public& identity) const {
-  for (const auto& issuer : issuers_) {
-    if (issuer->identity() == identity) return issuer.get();
-  }
-  return nullptr;
-}
-
-absl::Status Steward::Join(const std::shared_ptr<LivePoll>& poll) {
-  const auto view = poll->view();
-  for (size_t i = 0; i < view->definition->issuers.size(); ++i) {
-    const auto index = static_cast<uint8_t>(i);
-    Issuer* const issuer = Find(view->definition->issuers[i].key);
-    uint64_t counter = 0;
-    {
-      std::shared_lock guard(poll->lock);
-      if (issuer == nullptr || poll->state.issuer_keys()[i].has_value()) continue;
-      counter = poll->state.IssuerCounter(index);
-    }
-    URNA_ASSIGN_OR_RETURN(poll::Payload joined, issuer->Join(poll->id, index, counter));
-    URNA_RETURN_IF_ERROR(Append(poll, *view, {std::move(joined)}));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Steward::CountIssuance(const std::shared_ptr<LivePoll>& poll, bool last) {
-  const auto view = poll->view();
-  for (size_t i = 0; i < view->definition->issuers.size(); ++i) {
-    const auto index = static_cast<uint8_t>(i);
-    Issuer* const issuer = Find(view->definition->issuers[i].key);
-    uint64_t counter = 0;
-    {
-      std::shared_lock guard(poll->lock);
-      if (issuer == nullptr || poll->state.LastCountDone(index)) continue;
-      counter = poll->state.IssuerCounter(index);
-    }
-    // The poll has ended, so that no answer is admitted any more; those that were must be counted.
-    if (last) issuer->FinishAnswers();
-    URNA_RETURN_IF_ERROR(Append(
-        poll, *view, {issuer->Count(poll->id, index, view->definition->styles.size(), counter)}));
-  }
-  return absl::OkStatus();
+  const auto kind = static_cast<uint8_t>(poll::KindOf(payloads.back()));
+  URNA_ASSIGN_OR_RETURN(const Appended appended, sequencer_.SubmitAndWait(poll, std::move(group)));
+  log_.Line(Cat("poll ", base::Hex(poll->id), ": '", poll::KindName(kind), "' is recorded"));
+  return appended.index + payloads.size() - 1;
 }
 
 absl::Status Steward::End(const std::shared_ptr<LivePoll>& poll) {
@@ -218,27 +167,7 @@ absl::Status Steward::End(const std::shared_ptr<LivePoll>& poll) {
   ended.end = view->end;
   ended.signature = checkpoint_key_.Sign(poll::ParticipantMessage(
       "ballot-box", RecordKind::kEnded, poll->id, 0, 0, poll::PayloadBody(ended)));
-  return Append(poll, *view, {ended});
-}
-
-absl::Status Steward::PublishRegisters(const std::shared_ptr<LivePoll>& poll) {
-  const auto view = poll->view();
-  for (size_t i = 0; i < view->definition->issuers.size(); ++i) {
-    const auto index = static_cast<uint8_t>(i);
-    Issuer* const issuer = Find(view->definition->issuers[i].key);
-    uint64_t counter = 0;
-    {
-      std::shared_lock guard(poll->lock);
-      if (issuer == nullptr || poll->state.RegisterSettled(index)) continue;
-      counter = poll->state.IssuerCounter(index);
-    }
-    URNA_ASSIGN_OR_RETURN(auto reg, issuer->MakeRegister(poll->id, index, counter));
-    std::vector<poll::Payload> group(std::make_move_iterator(reg.parts.begin()),
-                                     std::make_move_iterator(reg.parts.end()));
-    group.push_back(reg.sealed);
-    URNA_RETURN_IF_ERROR(Append(poll, *view, std::move(group)));
-  }
-  return absl::OkStatus();
+  return base::Annotate(Append(poll, {ended}).status(), "ended");
 }
 
 }  // namespace urna::server

@@ -11,9 +11,11 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "crypto/signature.h"
 #include "server/clock.h"
 #include "server/issuer.h"
+#include "server/issuer_duties.h"
 #include "server/live_poll.h"
 #include "server/log.h"
 #include "server/sequencer.h"
@@ -41,7 +43,6 @@ class Steward {
 
  private:
   struct Diary {
-    uint64_t counted_hour = 0;
     std::string stored_publication;  // as it is on the disk
     std::chrono::milliseconds pause{0};
     std::chrono::steady_clock::time_point not_before{};
@@ -50,18 +51,14 @@ class Steward {
   void Run();
   absl::Status Attend(const std::shared_ptr<LivePoll>& poll, Diary& diary);
   absl::Status PublishIfDue(LivePoll& poll, Diary& diary);
-  absl::Status Join(const std::shared_ptr<LivePoll>& poll);
-  absl::Status CountIssuance(const std::shared_ptr<LivePoll>& poll, bool last);
   absl::Status End(const std::shared_ptr<LivePoll>& poll);
-  absl::Status PublishRegisters(const std::shared_ptr<LivePoll>& poll);
-  absl::Status Append(const std::shared_ptr<LivePoll>& poll, const PublicView& view,
-                      std::vector<poll::Payload> payloads);
-  Issuer* Find(const crypto::Ed25519Public& identity) const;
+  absl::StatusOr<uint64_t> Append(const std::shared_ptr<LivePoll>& poll,
+                                  const std::vector<poll::Payload>& payloads);
 
   const Options options_;
   PollBook& book_;
   Sequencer& sequencer_;
-  const std::vector<std::unique_ptr<Issuer>>& issuers_;
+  IssuerDuties duties_;
   const crypto::Ed25519Key& checkpoint_key_;
   const Clock& clock_;
   Log& log_;

@@ -34,6 +34,7 @@ constexpr std::array<CheckInfo, kCheckCount> kInfos = {{
     {CheckId::kDecryption, "decryption", "Decryption shares"},
     {CheckId::kPaper, "paper", "Paper counts"},
     {CheckId::kTotals, "totals", "Totals and certificate, recomputed"},
+    {CheckId::kReconciliation, "reconciliation", "Roll, tokens, ballots and paper fit together"},
     {CheckId::kCancellation, "cancellation", "Cancellation"},
     {CheckId::kWitnesses, "witnesses", "Witnesses' cosignatures"},
     {CheckId::kReceipt, "receipt", "Receipt"},

@@ -31,6 +31,7 @@ enum class CheckId : uint8_t {
   kDecryption,
   kPaper,
   kTotals,
+  kReconciliation,
   kCancellation,
   kWitnesses,
   kReceipt,

@@ -6,13 +6,16 @@
 #include <csignal>
 #include <cstdio>
 #include <iostream>
+#include <optional>
 #include <string>
 
 #include "base/bytes.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/documentation.h"
 #include "crypto/group.h"
+#include "documents/result.h"
 #include "verifier/report.h"
 #include "verifier/verify.h"
 
@@ -62,7 +65,8 @@ cli::Facts Documentation() {
       {"3", "nothing wrong so far, but not certified yet, or --poll was not given"},
       {"130", "interrupted; nothing was decided"}};
   facts.examples = {"urna ledger export --poll 3f...9a --folder ledger --server vote.example:7443",
-                    "urna-verify ledger --poll 3f...9a --receipt my.wallet.receipt-1"};
+                    "urna-verify ledger --poll 3f...9a --receipt my.wallet.receipt-1",
+                    "urna-verify ledger --poll 3f...9a --protocol result.html"};
   facts.see_also = {"urna-ledger(1)", "urna-receipt(1)"};
   return facts;
 }
@@ -74,6 +78,7 @@ int Main(int argc, char** argv) {
   Inputs inputs;
   std::string poll;
   std::string older;
+  std::string protocol;
   bool json = false;
   app.add_option("EXPORT", inputs.folder, "Folder of the exported ledger")->required();
   app.add_option("--poll", poll,
@@ -88,12 +93,17 @@ int Main(int argc, char** argv) {
       ->allow_extra_args(false);
   app.add_option("--threads", inputs.threads, "Threads to check proofs with (default: all cores)")
       ->check(CLI::Range(1, 256));
+  app.add_option("--protocol", protocol,
+                 "Also write the record of the result here, the official document of the count: "
+                 "FILE.html, FILE.txt or FILE.json. Only if nothing failed and the poll is "
+                 "certified or cancelled; needs --poll");
   app.add_flag("--json", json, "Print the report as JSON, with every fault");
   cli::NameValues(&app, {{"EXPORT", "DIR"},
                          {"--poll", "ID"},
                          {"--receipt", "FILE"},
                          {"--since", "DIR"},
-                         {"--checkpoint", "FILE"}});
+                         {"--checkpoint", "FILE"},
+                         {"--protocol", "FILE"}});
   cli::AddDocumentation(&app, Documentation());
   try {
     app.parse(argc, argv);
@@ -109,6 +119,18 @@ int Main(int argc, char** argv) {
     inputs.poll = id;
   }
   if (app.count("--since") > 0) inputs.older = older;
+  std::optional<documents::Format> format;
+  if (app.count("--protocol") > 0) {
+    const auto of_file = documents::FormatOfFile(protocol);
+    if (!of_file.ok() || !inputs.poll.has_value()) {
+      std::cerr << "urna-verify: --protocol: "
+                << (of_file.ok() ? "needs --poll, so that it is of the poll you mean"
+                                 : of_file.status().message())
+                << "\n";
+      return kExitUnreadable;
+    }
+    format = *of_file;
+  }
 
   std::signal(SIGINT, Stop);
   std::signal(SIGTERM, Stop);
@@ -131,6 +153,18 @@ int Main(int argc, char** argv) {
   if (!std::cout) {
     std::cerr << "urna-verify: cannot write the report\n";
     return kExitUnreadable;
+  }
+  if (format.has_value()) {
+    const auto document = ResultDocument(*report, *format);
+    if (!document.ok()) {
+      std::cerr << "urna-verify: " << protocol << ": " << document.status().message() << "\n";
+      return absl::IsInternal(document.status()) ? kExitFailed : report->ExitCode();
+    }
+    const absl::Status written = base::WriteFileAtomic(protocol, *document);
+    if (!written.ok()) {
+      std::cerr << "urna-verify: " << written.message() << "\n";
+      return kExitUnreadable;
+    }
   }
   return report->ExitCode();
 }

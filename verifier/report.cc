@@ -1,170 +1,39 @@
 #include "verifier/report.h"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <variant>
 
 #include "base/bytes.h"
+#include "base/status.h"
 #include "base/text.h"
+#include "documents/phrases.h"
+#include "documents/reconciliation.h"
+#include "documents/text.h"
+#include "documents/words.h"
 
 namespace urna::verifier {
 namespace {
 
 using base::Cat;
+using documents::HasPercent;
+using documents::PadLeft;
+using documents::PadRight;
+using documents::Percent;
+using documents::Plain;
+using documents::Width;
 using nlohmann::ordered_json;
 using poll::Phase;
 
 /// Faults of one check that the terminal shows.
 constexpr size_t kMaxShown = 20;
-constexpr char32_t kReplacement = 0xfffd;
 
-// --- UTF-8 -----------------------------------------------------------------------------------
-
-/// Takes the first code point of well-formed, non-empty UTF-8.
-char32_t TakeCodePoint(std::string_view& text) {
-  const auto first = static_cast<uint8_t>(text[0]);
-  const size_t size = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-  constexpr std::array<uint8_t, 5> kMask = {0, 0x7f, 0x1f, 0x0f, 0x07};
-  char32_t code = first & kMask[size];
-  for (size_t i = 1; i < size; ++i) code = code << 6 | (static_cast<uint8_t>(text[i]) & 0x3f);
-  text.remove_prefix(size);
-  return code;
-}
-
-/// Characters that move the cursor, end the line or turn the direction of writing: with them a
-/// poll's texts could forge lines of the report.
-bool IsUnprintable(char32_t c) {
-  return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || (c >= 0x200b && c <= 0x200f) ||
-         (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
-}
-
-/// Columns that well-formed UTF-8 takes in a terminal.
-size_t Width(std::string_view text) {
-  size_t width = 0;
-  while (!text.empty()) {
-    const char32_t c = TakeCodePoint(text);
-    const bool combining = (c >= 0x300 && c <= 0x36f) || (c >= 0xfe00 && c <= 0xfe0f);
-    const bool wide = (c >= 0x1100 && c <= 0x115f) || (c >= 0x2e80 && c <= 0xd7a3) ||
-                      (c >= 0xf900 && c <= 0xfaff) || (c >= 0xff00 && c <= 0xff60) ||
-                      (c >= 0x1f300 && c <= 0x1faff);
-    width += combining ? 0 : wide ? 2 : 1;
-  }
-  return width;
-}
-
-std::string Plain(std::string_view text) {
-  std::string out;
-  if (!base::IsUtf8(text)) {
-    for (const char c : text) out += c >= 0x20 && c < 0x7f ? c : '?';
-    return out;
-  }
-  while (!text.empty()) {
-    const std::string_view before = text;
-    const char32_t c = TakeCodePoint(text);
-    if (IsUnprintable(c)) {
-      out += "\xef\xbf\xbd";
-    } else {
-      out += before.substr(0, before.size() - text.size());
-    }
-  }
-  return out;
-}
-
-std::string PadRight(std::string_view text, size_t width) {
-  const std::string plain = Plain(text);
-  return plain + std::string(width - std::min(width, Width(plain)), ' ');
-}
-
-std::string PadLeft(std::string_view text, size_t width) {
-  const std::string plain = Plain(text);
-  return std::string(width - std::min(width, Width(plain)), ' ') + plain;
-}
-
-// --- Words -------------------------------------------------------------------------------------
+// --- Words -----------------------------------------------------------------------------------
 
 std::string In(const poll::Texts& texts, const std::string& language) {
   const auto it = texts.find(language);
   return it == texts.end() ? "" : it->second;
-}
-
-template <typename... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <typename... F>
-Overloaded(F...) -> Overloaded<F...>;
-
-std::string RuleWords(const poll::Contest& contest, const std::string& language) {
-  const auto option = [&](uint32_t i) {
-    return Cat("\"", In(contest.options[i].text, language), "\"");
-  };
-  return std::visit(
-      Overloaded{[](const poll::NoDecision&) {
-                   return std::string("totals only; the contest decides nothing by itself");
-                 },
-                 [&](const poll::Majority& rule) {
-                   return Cat(option(rule.yes), " or ", option(rule.no),
-                              " wins with more than half of the valid votes");
-                 },
-                 [&](const poll::TwoThirds& rule) {
-                   return Cat(option(rule.yes),
-                              " wins with at least two thirds of the valid votes, ", "otherwise ",
-                              option(rule.no));
-                 },
-                 [](const poll::Variants&) {
-                   return std::string("a variant wins with more than half of the valid votes");
-                 }},
-      contest.decision);
-}
-
-std::string QuorumWords(const poll::Quorum& quorum) {
-  return std::visit(
-      Overloaded{[](const poll::NoQuorum&) { return std::string("none is demanded"); },
-                 [](const poll::TurnoutQuorum& q) {
-                   return Cat("at least ", q.numerator, "/", q.denominator,
-                              " of the entitled must take part");
-                 },
-                 [](const poll::RecallQuorum& q) {
-                   return Cat("at least 3/5 of the ", q.voters_then,
-                              " who voted in the election must take part");
-                 }},
-      quorum);
-}
-
-std::string OutcomeWords(const poll::Contest& contest, const poll::ContestResult& result,
-                         const std::string& language) {
-  switch (result.outcome.verdict) {
-    case poll::counting::Verdict::kNone:
-      return "no decision, totals only";
-    case poll::counting::Verdict::kInvalid:
-      return "not binding: the quorum was missed, nothing is decided";
-    case poll::counting::Verdict::kUndecided:
-      return "undecided: no option reached what it needs";
-    case poll::counting::Verdict::kDecided:
-      return Cat("decided: \"", In(contest.options[*result.outcome.option].text, language), "\"");
-  }
-  return "";
-}
-
-std::string_view OutcomeName(poll::counting::Verdict verdict) {
-  switch (verdict) {
-    case poll::counting::Verdict::kNone:
-      return "none";
-    case poll::counting::Verdict::kInvalid:
-      return "invalid";
-    case poll::counting::Verdict::kUndecided:
-      return "undecided";
-    case poll::counting::Verdict::kDecided:
-      return "decided";
-  }
-  return "";
-}
-
-/// Whether "percent of the valid votes" says something: options are marked, not given points.
-bool HasPercent(const poll::Contest& contest) {
-  return std::holds_alternative<crypto::Choose>(contest.rule);
 }
 
 uint64_t Participants(const Report& report) {
@@ -178,6 +47,8 @@ bool Final(Phase phase) { return phase == Phase::kCertified || phase == Phase::k
 class TextWriter {
  public:
   void Line(std::string_view line = "") { out_ += Cat(Plain(line), "\n"); }
+  /// Text whose lines are harmless already.
+  void Harmless(std::string_view lines) { out_ += lines; }
   std::string Take() { return std::move(out_); }
 
  private:
@@ -242,7 +113,8 @@ void WriteContest(const Report& report, size_t index, TextWriter& out) {
   const poll::Definition& d = *report.definition;
   const poll::Contest& contest = d.contests[index];
   const poll::ContestResult& result = report.result->contests[index];
-  const std::string& language = d.languages[0];
+  const documents::Voice voice = documents::EnglishVoice(d);
+  const std::string& language = voice.texts;
   out.Line();
   out.Line(Cat(d.rehearsal ? "REHEARSAL " : "", "Contest ", contest.id, ": ",
                In(contest.title, language)));
@@ -274,13 +146,22 @@ void WriteContest(const Report& report, size_t index, TextWriter& out) {
   const uint64_t participants = result.ballots + result.paper_cards;
   out.Line(Cat("  Entitled ", result.entitled, ", ballots ", participants, ", valid votes ",
                result.outcome.valid, ", invalid or blank ", result.outcome.invalid));
-  const bool demanded = !std::holds_alternative<poll::NoQuorum>(d.quorum);
-  out.Line(Cat("  Quorum: ", QuorumWords(d.quorum),
-               !demanded                   ? ""
-               : result.outcome.quorum_met ? ": met"
-                                           : ": NOT met"));
-  out.Line(Cat("  Rule: ", RuleWords(contest, language)));
-  out.Line(Cat("  Outcome: ", OutcomeWords(contest, result, language)));
+  out.Line(Cat("  Quorum: ", documents::QuorumOutcome(voice.words, d.quorum, result.entitled,
+                                                      participants, result.outcome.quorum_met)));
+  out.Line(Cat("  Rule: ", documents::DecisionRule(voice, contest)));
+  out.Line(Cat("  Outcome: ", documents::VerdictText(voice, contest, result.outcome)));
+}
+
+void WriteReconciliation(const Report& report, TextWriter& out) {
+  const poll::Definition& d = *report.definition;
+  const documents::Voice voice = documents::EnglishVoice(d);
+  const poll::PublicReconciliation numbers = poll::ForPrint(*report.reconciliation, d);
+  out.Line();
+  out.Line(documents::Say(voice.words, documents::Phrase::kReconciliation));
+  out.Harmless(documents::TableText(documents::ReconciliationTable(voice, d, numbers), 2));
+  if (documents::HidesAny(numbers)) {
+    out.Line(Cat("  ", documents::HiddenLegend(voice.words, numbers)));
+  }
 }
 
 }  // namespace
@@ -356,15 +237,6 @@ std::string Report::Summary() const {
   return Cat("VERIFIED: ", found, rehearsal);
 }
 
-std::optional<std::string> Percent(uint64_t part, uint64_t whole) {
-  if (whole == 0) return std::nullopt;
-  using Wide = unsigned __int128;
-  const Wide hundredths = (Wide{20000} * part + whole) / (Wide{2} * whole);
-  const auto whole_percent = static_cast<uint64_t>(hundredths / 100);
-  const auto rest = static_cast<uint64_t>(hundredths % 100);
-  return Cat(whole_percent, rest < 10 ? ".0" : ".", rest);
-}
-
 std::string ToText(const Report& report) {
   TextWriter out;
   out.Line(Cat("urna-verify: audit of the ledger in ", report.folder, ", ", report.records_read,
@@ -380,6 +252,7 @@ std::string ToText(const Report& report) {
       }
       for (size_t c = 0; c < report.result->contests.size(); ++c) WriteContest(report, c, out);
     }
+    if (report.reconciliation.has_value()) WriteReconciliation(report, out);
   }
   out.Line();
   out.Line(report.Summary());
@@ -446,14 +319,16 @@ ordered_json ContestJson(const poll::Definition& d, const poll::Contest& contest
   json["options"] = std::move(options);
   json["valid"] = result.outcome.valid;
   json["invalid_or_blank"] = result.outcome.invalid;
-  json["quorum"] = QuorumWords(d.quorum);
+  const documents::Voice voice = documents::EnglishVoice(d);
+  json["quorum"] = documents::QuorumRule(voice.words, d.quorum);
+  json["quorum_needed"] = documents::QuorumThreshold(d.quorum, result.entitled);
   json["quorum_met"] = result.outcome.quorum_met;
-  json["rule"] = RuleWords(contest, d.languages[0]);
-  json["outcome"] = OutcomeName(result.outcome.verdict);
+  json["rule"] = documents::DecisionRule(voice, contest);
+  json["outcome"] = documents::VerdictName(result.outcome.verdict);
   json["winner"] = result.outcome.option.has_value()
                        ? ordered_json(contest.options[*result.outcome.option].id)
                        : ordered_json(nullptr);
-  json["outcome_text"] = OutcomeWords(contest, result, d.languages[0]);
+  json["outcome_text"] = documents::VerdictText(voice, contest, result.outcome);
   return json;
 }
 
@@ -500,8 +375,30 @@ std::string ToJson(const Report& report) {
                         {"registers_complete", report.result->registers_complete},
                         {"contests", std::move(contests)}};
     }
+    if (report.reconciliation.has_value()) {
+      json["reconciliation"] =
+          documents::ReconciliationJson(d, poll::ForPrint(*report.reconciliation, d));
+    }
   }
   return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+}
+
+// --- Documents -----------------------------------------------------------------------------------
+
+absl::StatusOr<std::string> ResultDocument(const Report& report, documents::Format format) {
+  std::string why;
+  if (report.failed()) {
+    why = report.Summary();
+  } else if (!report.pinned) {
+    why = "the poll that it must be was not named (--poll)";
+  } else if (!report.facts.has_value()) {
+    why = Cat("the poll is ", poll::PhaseName(report.phase), ", neither certified nor cancelled");
+  }
+  if (!why.empty()) {
+    return base::Failure(absl::StatusCode::kFailedPrecondition,
+                         Cat("no record of the result was made: ", why));
+  }
+  return documents::ResultDocument(*report.facts, format);
 }
 
 }  // namespace urna::verifier

@@ -7,7 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "documents/result.h"
 #include "poll/definition.h"
+#include "poll/reconciliation.h"
 #include "poll/state.h"
 #include "verifier/checks.h"
 
@@ -64,6 +67,9 @@ struct Report {
   uint64_t ballot_records = 0;
   uint64_t distinct_ballots = 0;
   std::optional<poll::Result> result;  ///< recomputed, where the ledger has come so far
+  std::optional<poll::Reconciliation> reconciliation;  ///< likewise
+  /// What the record of the result says; none if the poll is neither certified nor cancelled.
+  std::optional<documents::Facts> facts;
 
   bool failed() const;
   /// 0 complete and clean, of the poll that was asked for; 1 something failed; 3 clean so far, but
@@ -84,8 +90,9 @@ std::string ToText(const Report& report);
 /// For programs: a JSON object with "format": "urna-report/1". docs/verifying.md.
 std::string ToJson(const Report& report);
 
-/// `part` of `whole` in percent with two decimals, rounded half up, exactly: "66.67".
-/// nullopt for a whole of 0.
-std::optional<std::string> Percent(uint64_t part, uint64_t whole);
+/// The record of the result that follows from a ledger without a fault.
+/// Errors: FailedPrecondition naming why there is none: a check failed, the poll that was asked for
+/// was not named, or it is neither certified nor cancelled; Internal as documents::ResultDocument.
+absl::StatusOr<std::string> ResultDocument(const Report& report, documents::Format format);
 
 }  // namespace urna::verifier

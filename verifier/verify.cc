@@ -127,6 +127,8 @@ std::string FirstDifference(const poll::Definition& definition, const poll::Resu
   return difference;
 }
 
+bool Final(Phase phase) { return phase == Phase::kCertified || phase == Phase::kCancelled; }
+
 class Audit {
  public:
   Audit(const Inputs& inputs, const OnProgress& on_progress, const std::atomic<bool>& stop)
@@ -342,6 +344,7 @@ class Audit {
     JudgeVoting();
     JudgeRegisters();
     JudgeTally();
+    JudgeReconciliation();
     JudgeHeld();
     JudgeCosignatures();
   }
@@ -465,7 +468,8 @@ class Audit {
            Cat(issuers, issuers == 1 ? " issuer" : " issuers"), kNotYet);
     const uint64_t trustees = d == nullptr ? 0 : d->trustees.size();
     if (Accepted(RecordKind::kComplained) > 0) {
-      Of(CheckId::kKeyCeremony).Skip("ended by a complaint; this poll can only be cancelled");
+      Of(CheckId::kKeyCeremony)
+          .Skip(Cat("ended by a complaint, this poll can only be cancelled: ", s.complaint()));
     } else {
       PassIf(CheckId::kKeyCeremony, trustees > 0 && Accepted(RecordKind::kConfirmed) == trustees,
              d == nullptr ? "" : Cat(d->trustees_needed, " of ", trustees, " trustees decrypt"),
@@ -552,6 +556,27 @@ class Audit {
     }
     PassIf(CheckId::kDecryption, contests > 0, Cat(contests, " contests"),
            "no contest has enough ballots to be decrypted");
+  }
+
+  void JudgeReconciliation() {
+    Check& check = Of(CheckId::kReconciliation);
+    if (report_.definition == nullptr) {
+      check.Skip("the ledger holds no valid definition");
+      return;
+    }
+    report_.reconciliation = poll::Reconcile(state());
+    if (!report_.reconciliation.has_value()) {
+      check.Skip(state().phase() == Phase::kCancelled ? "the poll was cancelled"
+                                                      : "the registers are not all settled");
+      return;
+    }
+    for (const std::string& broken :
+         poll::BrokenNumbers(*report_.reconciliation, *report_.definition)) {
+      check.Fail(FaultOf("reconciliation.number", broken));
+    }
+    const poll::Reconciled& total = report_.reconciliation->total;
+    check.Pass(Cat(total.roll, " on the roll = ", total.cast, " online + ", total.paper,
+                   " on paper + ", total.did_not_vote(), " who did not vote"));
   }
 
   /// Says which number of a refused certificate is wrong.
@@ -702,7 +727,7 @@ class Audit {
 
   // --- After ---
 
-  Report Finish() {
+  absl::StatusOr<Report> Finish() {
     for (Check& check : checks_) {
       std::vector<Check>* several = check.id == CheckId::kReceipt          ? &receipt_checks_
                                     : check.id == CheckId::kHeldCheckpoint ? &checkpoint_checks_
@@ -712,6 +737,11 @@ class Audit {
       } else {
         std::ranges::move(*several, std::back_inserter(report_.checks));
       }
+    }
+    // Of a ledger with faults there is no document, and its facts need not fit together.
+    if (!report_.failed() && Final(report_.phase)) {
+      URNA_ASSIGN_OR_RETURN(report_.facts,
+                            documents::GatherFacts(state(), report_.result, reader_->note()));
     }
     return std::move(report_);
   }

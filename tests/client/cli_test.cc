@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
@@ -270,8 +271,14 @@ TEST_F(CliPollTest, RunsFromDefinitionToCertificate) {
   EXPECT_EQ(tally["contests"][0]["quorum_met"], true);
   EXPECT_EQ(tally["contests"][0]["verdict"], "undecided");
   const Outcome table = Run(Cat("poll tally", Poll()));
-  EXPECT_THAT(table.out, AllOf(HasSubstr("turnout 100.00%"), HasSubstr("50.00%"),
+  EXPECT_THAT(table.out, AllOf(HasSubstr("turnout 100.00\u00a0%"), HasSubstr("50.00\u00a0%"),
                                HasSubstr("undecided"), HasSubstr("Not certified yet")));
+
+  const std::string protocol = Cat("poll protocol", Poll(), " --format ");
+  const Outcome uncertified = Run(Cat(protocol, "text --out early.txt"));
+  EXPECT_EQ(uncertified.status, 1);
+  EXPECT_THAT(uncertified.err, HasSubstr("the poll is closed, not certified"));
+  EXPECT_FALSE(std::filesystem::exists(Path("early.txt")));
 
   const Outcome unasked = Step("certify", 1);
   EXPECT_EQ(unasked.status, 1);
@@ -281,7 +288,24 @@ TEST_F(CliPollTest, RunsFromDefinitionToCertificate) {
   EXPECT_THAT(election_.faults(), IsEmpty());
   EXPECT_THAT(Run(Cat("poll tally", Poll())).out, Not(HasSubstr("Not certified yet")));
 
-  const Outcome late = Step("cancel --yes --reason late", 1);
+  // The record of the result: the same bytes from the server and from an export.
+  ASSERT_EQ(Run(Cat("ledger export --folder ledger", Poll())).status, 0);
+  for (const auto& [format, ending] :
+       std::map<std::string, std::string>{{"text", "txt"}, {"html", "html"}, {"json", "json"}}) {
+    const Outcome made = Run(Cat(protocol, format, " --out made.", ending, " --json"));
+    ASSERT_EQ(made.status, 0) << made.err;
+    const std::string bytes = base::ReadFile(Path(Cat("made.", ending))).value();
+    EXPECT_EQ(made.json()["sha256"], base::Hex(crypto::HashSha256(bytes)));
+    const std::string verify =
+        Cat("cd ", Path("."), " && " URNA_BIN "/urna-verify ledger --poll ",
+            base::Hex(election_.state().poll()), " --protocol verified.", ending, " >/dev/null");
+    ASSERT_EQ(std::system(verify.c_str()), 0);
+    EXPECT_EQ(base::ReadFile(Path(Cat("verified.", ending))).value(), bytes);
+    EXPECT_THAT(bytes, HasSubstr("power cut"));
+  }
+  EXPECT_EQ(Run(Cat(protocol, "pdf --out made.pdf")).status, 2);
+
+  const Outcome late = Step("cancel --reason late", 1);
   EXPECT_EQ(late.status, 1);
   EXPECT_THAT(late.err, HasSubstr("neither certified nor cancelled"));
 }
@@ -516,9 +540,98 @@ TEST_F(CliPollTest, AComplaintIsLoud) {
   AllTrustees("deal");
   const Outcome complaint = Trustee("confirm", 1);
   EXPECT_EQ(complaint.status, 1);
-  EXPECT_THAT(complaint.err, AllOf(HasSubstr("WRONG SHARES"), HasSubstr("cancelled")));
+  EXPECT_THAT(complaint.err, AllOf(HasSubstr("trustee 2 (Trustee 2) sent you WRONG SHARES"),
+                                   HasSubstr("cancelled")));
   EXPECT_EQ(election_.state().phase(), poll::Phase::kFailed);
   TakeStep("cancel --reason 'trustee 2 dealt wrong shares'", "cancelled");
+}
+
+TEST_F(CliTest, ExplainsWhatTrusteesDoBesideTheLedger) {
+  for (const char* command : {"trustee rehearse", "trustee combine", "trustee destroy",
+                              "trustee check-destroyed", "trustee show-state", "key passphrase"}) {
+    const Outcome outcome = Run(Cat(command, " --help"));
+    EXPECT_EQ(outcome.status, 0) << command;
+    EXPECT_THAT(outcome.out, HasSubstr(Cat("Example:\n  urna ", command))) << command;
+  }
+}
+
+TEST_F(CliPollTest, TrusteesRehearseTogetherBeforeOpening) {
+  Create();
+  election_.SealRoll();
+  election_.JoinIssuers();
+  AllTrustees("join");
+  AllTrustees("deal");
+  EXPECT_THAT(Trustee("rehearse", 1).err, HasSubstr("nothing to rehearse: the poll is waiting"));
+  AllTrustees("confirm");
+  const size_t records = election_.records().size();
+  const std::string state = base::ReadFile(Path("t1.state")).value();
+  const Outcome alone = Trustee("rehearse", 1);
+  EXPECT_EQ(alone.status, 0) << alone.err;
+  EXPECT_THAT(alone.out, HasSubstr("The state file and its passphrase work"));
+  for (const int j : {1, 3}) {
+    EXPECT_EQ(Trustee(Cat("rehearse --label may --export share", j), j).status, 0);
+  }
+  const Outcome together = Run(Cat("trustee combine share1 share3", Poll()));
+  EXPECT_EQ(together.status, 0) << together.err;
+  EXPECT_THAT(together.out, HasSubstr("The shares of Trustee 1, Trustee 3 decrypt"));
+  ExpectError(Cat("trustee combine share1", Poll()), 1, "1 of 2");
+  ExpectError(Cat("trustee combine t1.key share1", Poll()), 2, "t1.key: is not a share");
+  // Neither ledger nor file changed.
+  EXPECT_EQ(election_.records().size(), records);
+  EXPECT_EQ(base::ReadFile(Path("t1.state")).value(), state);
+}
+
+TEST_F(CliPollTest, ATrusteeDestroysItsShareOnceItIsOfNoUse) {
+  Create();
+  election_.SealRoll();
+  election_.JoinIssuers();
+  AllTrustees("join");
+  EXPECT_THAT(Trustee("destroy --yes", 1).err, HasSubstr("Nothing was destroyed"));
+  ASSERT_EQ(base::ReadFile(Path("t1.state")).ok(), true);
+  TakeStep("cancel --reason 'trustee 3 is ill'", "cancelled");
+  EXPECT_THAT(Trustee("destroy", 1).err, HasSubstr("give --yes"));
+  const Outcome destroyed = Trustee("destroy --yes", 1);
+  EXPECT_EQ(destroyed.status, 0) << destroyed.err;
+  EXPECT_FALSE(std::filesystem::exists(Path("t1.state")));
+  const Outcome checked = Run(Cat("trustee check-destroyed t1.state.destroyed", Poll()));
+  EXPECT_EQ(checked.status, 0) << checked.err;
+  EXPECT_THAT(checked.out, HasSubstr("Trustee 1 (Trustee 1) signed that on "));
+  std::string forged = base::ReadFile(Path("t1.state.destroyed")).value();
+  forged.replace(forged.find("\"trustee\": 1"), 12, "\"trustee\": 2");
+  Put("forged", forged);
+  ExpectError(Cat("trustee check-destroyed forged", Poll()), 1, "(trustee.signature-invalid)");
+}
+
+TEST_F(CliPollTest, ARestoredCopyOfTheStateDoesNotFollowAForkedLedger) {
+  Create();
+  election_.SealRoll();
+  election_.JoinIssuers();
+  AllTrustees("join");
+  std::filesystem::copy_file(Path("t1.state"), Path("older"));
+  AllTrustees("deal");
+  AllTrustees("confirm");
+  EXPECT_EQ(Trustee("confirm", 1).status, 0);
+  std::filesystem::rename(Path("older"), Path("t1.state"));
+  server_->tamper = [](std::vector<std::string>& records) { records.pop_back(); };
+  EXPECT_THAT(Trustee("confirm", 1).err, HasSubstr("(ledger.forked)"));
+  server_->tamper = nullptr;
+  EXPECT_EQ(Trustee("rehearse", 1).status, 0);
+}
+
+TEST_F(CliPollTest, ChangesPassphrasesAndSaysWhenTheyDiffer) {
+  Create();
+  election_.SealRoll();
+  election_.JoinIssuers();
+  ASSERT_EQ(Trustee("join", 1).status, 0);
+  EXPECT_EQ(Run("trustee show-state t1.state --json").json()["stage"], "joined");
+  Put("new", "a better one\n");
+  ASSERT_EQ(Run("key passphrase t1.key --new-passphrase-file new").status, 0);
+  EXPECT_THAT(Trustee("join --passphrase-file new", 1).err,
+              HasSubstr("t1.state: has another passphrase than t1.key"));
+  ASSERT_EQ(Run("key passphrase t1.state --new-passphrase-file new").status, 0);
+  EXPECT_EQ(Trustee("join --passphrase-file new", 1).status, 0);
+  ExpectError("key passphrase t1.key --new-passphrase-file new", 1, "t1.key: wrong passphrase");
+  ExpectError("trustee show-state t1.key", 2, "\"trustee\"");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -9,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
+#include "base/codec.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "client/interrupt.h"
@@ -142,6 +144,60 @@ TEST_F(KeyFileTest, RefusesArgon2ParametersOutOfRange) {
     Put(json.dump());
     EXPECT_THAT(std::string(Read().status().message()), HasSubstr("out of range")) << field;
   }
+}
+
+TEST_F(KeyFileTest, AFileOfANewerVersionSaysSo) {
+  ASSERT_TRUE(Write().ok());
+  Json json = Json::parse(Content());
+  json["format"] = "urna-key/2";
+  Put(json.dump());
+  EXPECT_EQ(Read().status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(Read().status().message()), HasSubstr("format is urna-key/2"));
+}
+
+TEST_F(KeyFileTest, OpensAFileMadeWithOtherParametersThanTodays) {
+  // What a version with stronger defaults would write.
+  ASSERT_TRUE(Write().ok());
+  Json json = Json::parse(Content());
+  json["kdf"]["passes"] = 4;
+  json["kdf"]["memory_kib"] = 65 * 1024;
+  std::array<uint8_t, 16> salt;
+  std::array<uint8_t, 24> nonce;
+  ASSERT_TRUE(base::Unhex(json["kdf"]["salt"].get<std::string>(), salt));
+  ASSERT_TRUE(base::Unhex(json["nonce"].get<std::string>(), nonce));
+  std::array<uint8_t, 32> key;
+  ASSERT_EQ(crypto_pwhash(key.data(), key.size(), "passphrase", 10, salt.data(), 4,
+                          size_t{65} << 20, crypto_pwhash_ALG_ARGON2ID13),
+            0);
+  const std::string plain =
+      base::Writer().Frame("official").Frame("public part").Raw("of tomorrow").Take();
+  std::string box(plain.size() + crypto_secretbox_MACBYTES, '\0');
+  crypto_secretbox_easy(reinterpret_cast<uint8_t*>(box.data()), base::Data(plain), plain.size(),
+                        nonce.data(), key.data());
+  json["box"] = base::Base64(box);
+  ForgeChecksum(json);
+  Put(json.dump());
+  const auto file = Read();
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->secret.Expose(), "of tomorrow");
+}
+
+TEST_F(KeyFileTest, ChangesThePassphraseAndNothingElse) {
+  ASSERT_TRUE(Write().ok());
+  const std::string before = Content();
+  EXPECT_EQ(ChangePassphrase(path_, Text("wrong"), Text("new")).code(),
+            absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(Content(), before);
+  ASSERT_TRUE(ChangePassphrase(path_, Text("passphrase"), Text("new")).ok());
+  EXPECT_EQ(Read().status().code(), absl::StatusCode::kPermissionDenied);
+  const auto file = Read("new");
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->secret.Expose(), "the secret");
+  EXPECT_EQ(file->public_part, "public part");
+  EXPECT_EQ(KeyFilePurpose(path_).value(), "official");
+  struct stat info;
+  ASSERT_EQ(stat(path_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
 
 TEST_F(KeyFileTest, OnlyItsOwnerMayReadIt) {

@@ -1,12 +1,16 @@
 #include "client/trustee.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "client/destruction.h"
 #include "client/interrupt.h"
+#include "client/rehearsal.h"
 #include "crypto/group.h"
 #include "tests/support/election.h"
 
@@ -88,6 +92,10 @@ class TrusteeTest : public ::testing::Test {
         "trustee", RecordKind::kDealt, state().poll(), 2, 1, poll::PayloadBody(dealt)));
     submission.payload = poll::EncodePayload(dealt);
     return submission;
+  }
+
+  TrusteeSecrets Copy(uint32_t trustee) {
+    return TrusteeSecrets::Decode(secrets_[trustee - 1].Encode()).value();
   }
 
   TestElection election_;
@@ -236,8 +244,301 @@ TEST_F(TrusteeTest, RefusesWithSharesOfAnotherCeremony) {
   RunUntilRegisters();
   std::swap(secrets_[0].shares, secrets_[1].shares);
   EXPECT_EQ(Id(Decrypt(state(), 1, 0).status()), "decryption.share-invalid");
+  // Without any they are opened again.
   secrets_[0].shares.clear();
-  EXPECT_EQ(Decrypt(state(), 1, 0).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(Decrypt(state(), 1, 0).ok());
+}
+
+// --- Older copies of the state file
+
+TEST_F(TrusteeTest, AnOlderCopyDealsNothingElse) {
+  JoinAll();
+  TrusteeSecrets older = Copy(1);
+  const Submission dealt = PrepareDeal(state(), Key(1), &secrets_[0]).value();
+  // Before the ledger carries it, the same polynomials are dealt; afterwards the same record.
+  TrusteeSecrets twin = Copy(1);
+  twin.dealt.clear();
+  const Submission again = PrepareDeal(state(), Key(1), &twin).value();
+  const auto deal_of = [this](const Submission& s) {
+    return std::get<poll::Dealt>(poll::DecodePayload(static_cast<uint8_t>(s.kind), s.payload,
+                                                     state().definition().get())
+                                     .value())
+        .deal;
+  };
+  EXPECT_EQ(deal_of(again).F, deal_of(dealt).F);
+  EXPECT_EQ(deal_of(again).z, deal_of(dealt).z);
+  Send(dealt);
+  for (TrusteeSecrets* copy : {&older, &twin}) {
+    const auto known = PrepareDeal(state(), Key(1), copy);
+    ASSERT_TRUE(known.ok()) << known.status();
+    EXPECT_TRUE(known->recorded);
+    EXPECT_EQ(known->payload, dealt.payload);
+  }
+}
+
+TEST_F(TrusteeTest, CopiesMadeAfterJoiningDecryptTheResult) {
+  JoinAll();
+  std::vector<TrusteeSecrets> copies;
+  for (uint32_t j = 1; j <= 3; ++j) copies.push_back(Copy(j));
+  DealAll();
+  ConfirmAll();
+  EXPECT_TRUE(PrepareConfirm(state(), Key(1), &copies[0])->recorded);
+  election_.Open();
+  election_.now += 3600;
+  election_.Vote();
+  election_.End();
+  election_.CountIssuance();
+  election_.Close();
+  election_.PublishRegisters();
+  secrets_ = std::move(copies);
+  for (const uint32_t j : {2u, 3u}) {
+    for (uint32_t c = 0; c < 2; ++c) Send(Decrypt(state(), j, c));
+  }
+  EXPECT_THAT(state().ComputeResult()->contests[0].online, ::testing::ElementsAre(2, 2));
+}
+
+TEST_F(TrusteeTest, AnOlderCopyLearnsFromTheLedgerWhatItDecrypted) {
+  RunUntilRegisters();
+  TrusteeSecrets older = Copy(1);
+  Send(Decrypt(state(), 1, 0));
+  secrets_[0] = std::move(older);
+  const auto again = Decrypt(state(), 1, 0);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_TRUE(again->recorded);
+  EXPECT_TRUE(secrets_[0].decrypted.contains(0));
+}
+
+TEST_F(TrusteeTest, AComplaintOnTheLedgerStopsAnOlderCopy) {
+  JoinAll();
+  Send(PrepareDeal(state(), Key(1), &secrets_[0]));
+  Send(WrongDeal());
+  Send(PrepareDeal(state(), Key(3), &secrets_[2]));
+  TrusteeSecrets older = Copy(1);
+  Send(PrepareConfirm(state(), Key(1), &secrets_[0]));
+  const auto confirm = PrepareConfirm(state(), Key(1), &older);
+  EXPECT_EQ(confirm.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(Text(confirm.status()), HasSubstr("at fault is trustee 2 (Trustee 2)"));
+}
+
+TEST_F(TrusteeTest, AComplaintThatAnotherForestalledIsNotCalledRecorded) {
+  // Dealer 2 wrongs trustee 1, dealer 1 wrongs nobody; trustee 3 complains falsely and first.
+  JoinAll();
+  Send(PrepareDeal(state(), Key(1), &secrets_[0]));
+  Send(WrongDeal());
+  Send(PrepareDeal(state(), Key(3), &secrets_[2]));
+  const auto complaint = PrepareConfirm(state(), Key(1), &secrets_[0]);
+  ASSERT_TRUE(complaint.ok());
+  EXPECT_EQ(complaint->accused, 2u);
+  poll::Complained false_complaint;
+  false_complaint.trustee = 3;
+  false_complaint.dealer = 1;
+  false_complaint.seal_secret = secrets_[2].seal_secret.Expose();
+  election_.Append(false_complaint);
+  ASSERT_THAT(election_.faults(), IsEmpty());
+  const auto late = PrepareConfirm(state(), Key(1), &secrets_[0]);
+  EXPECT_EQ(late.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(Text(late.status()), HasSubstr("at fault is trustee 3 (Trustee 3)"));
+}
+
+TEST_F(TrusteeTest, AMutatedSelfTestIsNamed) {
+  JoinAll();
+  DealAll();
+  auto confirmed = std::get<poll::Confirmed>(
+      poll::DecodePayload(static_cast<uint8_t>(RecordKind::kConfirmed),
+                          PrepareConfirm(state(), Key(2), &secrets_[1])->payload,
+                          state().definition().get())
+          .value());
+  confirmed.self_test.D[0][1] += crypto::Point::Base();
+  election_.Append(confirmed);
+  ASSERT_EQ(election_.faults().size(), 1u);
+  EXPECT_EQ(Id(election_.faults()[0].second), "decryption.share-invalid");
+  EXPECT_THAT(Text(election_.faults()[0].second), HasSubstr("trustee 2 (Trustee 2)"));
+}
+
+// --- Rehearsals
+
+TEST_F(TrusteeTest, RehearsesOnlyWhenAllConfirmed) {
+  JoinAll();
+  DealAll();
+  Send(PrepareConfirm(state(), Key(1), &secrets_[0]));
+  const auto early = Rehearse(state(), "", &secrets_[0]);
+  EXPECT_EQ(early.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(Text(early.status()), HasSubstr("waiting for the trustees to confirm"));
+  Send(PrepareConfirm(state(), Key(2), &secrets_[1]));
+  Send(PrepareConfirm(state(), Key(3), &secrets_[2]));
+  for (TrusteeSecrets& secrets : secrets_) EXPECT_TRUE(Rehearse(state(), "", &secrets).ok());
+  election_.Open();
+  EXPECT_TRUE(Rehearse(state(), "", &secrets_[0]).ok());
+}
+
+TEST_F(TrusteeTest, ARehearsalFindsAStateFileThatDoesNotDecrypt) {
+  JoinAll();
+  DealAll();
+  ConfirmAll();
+  std::swap(secrets_[0].shares, secrets_[1].shares);
+  EXPECT_EQ(Id(Rehearse(state(), "", &secrets_[0]).status()), "decryption.share-invalid");
+}
+
+TEST_F(TrusteeTest, AnyThresholdRehearsesTogether) {
+  JoinAll();
+  DealAll();
+  ConfirmAll();
+  std::vector<RehearsalShare> shares;
+  for (TrusteeSecrets& secrets : secrets_) {
+    const std::string file = Rehearse(state(), "may", &secrets)->Encode(state().poll());
+    auto share = RehearsalShare::Decode(state(), file);
+    ASSERT_TRUE(share.ok()) << share.status();
+    shares.push_back(*share);
+  }
+  EXPECT_TRUE(CombineRehearsal(state(), shares).ok());
+  for (const auto& [a, b] : {std::pair(0, 1), {2, 0}, {1, 2}}) {
+    const std::vector<RehearsalShare> two = {shares[a], shares[b]};
+    EXPECT_TRUE(CombineRehearsal(state(), two).ok());
+  }
+  const std::vector<RehearsalShare> one = {shares[0]};
+  EXPECT_THAT(Text(CombineRehearsal(state(), one)), HasSubstr("1 of 2"));
+  const std::vector<RehearsalShare> twice = {shares[0], shares[0]};
+  EXPECT_THAT(Text(CombineRehearsal(state(), twice)), HasSubstr("two shares of trustee 1"));
+  std::vector<RehearsalShare> labels = {shares[0], *Rehearse(state(), "june", &secrets_[1])};
+  EXPECT_THAT(Text(CombineRehearsal(state(), labels)), HasSubstr("different rehearsals"));
+  // A share of another rehearsal under this one's label proves nothing today.
+  labels[1].label = "may";
+  EXPECT_EQ(Id(CombineRehearsal(state(), labels)), "decryption.share-invalid");
+  EXPECT_THAT(Text(CombineRehearsal(state(), labels)), HasSubstr("Trustee 2"));
+}
+
+TEST_F(TrusteeTest, AShareOfARehearsalTellsWhatEverybodyCanCompute) {
+  JoinAll();
+  DealAll();
+  ConfirmAll();
+  const crypto::Scalar r = crypto::DeriveScalar({"rehearsal", base::View(state().poll()), "label"});
+  EXPECT_EQ(TestVotes(state(), "label").R, crypto::MulBase(r));
+  const auto share = Rehearse(state(), "label", &secrets_[0]);
+  const std::vector<crypto::Point> P = crypto::PublicShares(DealsOf(state()), 1);
+  for (size_t w = 0; w < P.size(); ++w) {
+    EXPECT_EQ(share->share.D[0][w], crypto::Mul(r, P[w]));
+  }
+  EXPECT_NE(TestVotes(state(), "other").R, crypto::MulBase(r));
+}
+
+TEST_F(TrusteeTest, AShareOfARehearsalIsNoShareOfTheTally) {
+  RunUntilRegisters();
+  poll::DecryptionPart part;
+  part.trustee = 1;
+  part.parts = 1;
+  part.data = poll::EncodeDecryptionShare(Rehearse(state(), "", &secrets_[0])->share);
+  election_.Append(part);
+  ASSERT_EQ(election_.faults().size(), 1u);
+  EXPECT_EQ(Id(election_.faults()[0].second), "decryption.share-invalid");
+  // Nor is a share of the aggregate one of a rehearsal, whoever asks for it.
+  RehearsalShare share = *Rehearse(state(), "", &secrets_[0]);
+  const Submission real = Decrypt(state(), 1, 0).value();
+  share.share =
+      poll::DecodeDecryptionShare(std::get<poll::DecryptionPart>(
+                                      poll::DecodePayload(static_cast<uint8_t>(real.kind),
+                                                          real.payload, state().definition().get())
+                                          .value())
+                                      .data,
+                                  static_cast<uint32_t>(share.share.D[0].size()))
+          .value();
+  const std::vector<RehearsalShare> shares = {share, *Rehearse(state(), "", &secrets_[1])};
+  EXPECT_EQ(Id(CombineRehearsal(state(), shares)), "decryption.share-invalid");
+}
+
+TEST_F(TrusteeTest, RefusesADamagedFileOfARehearsal) {
+  JoinAll();
+  DealAll();
+  ConfirmAll();
+  const std::string file = Rehearse(state(), "x", &secrets_[0])->Encode(state().poll());
+  for (const std::string& bad :
+       {std::string("{}"), std::string("[1]"), std::string(), file.substr(0, file.size() / 2),
+        std::string(file).replace(file.find("\"trustee\": 1"), 12, "\"trustee\": 9"),
+        std::string(file).replace(file.find(base::Hex(state().poll())), 2, "zz")}) {
+    EXPECT_EQ(RehearsalShare::Decode(state(), bad).status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << bad;
+  }
+}
+
+// --- Destroying the share
+
+TEST_F(TrusteeTest, MayDestroyOnlyWhatIsOfNoFurtherUse) {
+  JoinAll();
+  EXPECT_THAT(Text(MayDestroy(state())), HasSubstr("Nothing was destroyed"));
+  Send(PrepareDeal(state(), Key(1), &secrets_[0]));
+  Send(WrongDeal());
+  Send(PrepareDeal(state(), Key(3), &secrets_[2]));
+  EXPECT_FALSE(MayDestroy(state()).ok());
+  Send(PrepareConfirm(state(), Key(1), &secrets_[0]));
+  EXPECT_TRUE(MayDestroy(state()).ok());
+  election_.Cancel();
+  EXPECT_TRUE(MayDestroy(state()).ok());
+  // Who was at fault is not forgotten.
+  EXPECT_THAT(state().reason(), HasSubstr("at fault is trustee 2 (Trustee 2)"));
+}
+
+TEST_F(TrusteeTest, MayDestroyAfterTheCertificateNotBefore) {
+  RunUntilRegisters();
+  for (const uint32_t j : {1u, 2u}) {
+    for (uint32_t c = 0; c < 2; ++c) Send(Decrypt(state(), j, c));
+  }
+  EXPECT_FALSE(MayDestroy(state()).ok());
+  election_.Certify();
+  EXPECT_TRUE(MayDestroy(state()).ok());
+}
+
+TEST(DestructionTest, OverwritesBeforeItRemoves) {
+  crypto::Initialize();
+  const auto folder = TemporaryFolder::Create().value();
+  const std::string path = folder->path() + "/state";
+  const std::string secret(100000, 's');
+  ASSERT_TRUE(base::WriteFileAtomic(path, secret).ok());
+  const int fd = open(path.c_str(), O_RDONLY);
+  ASSERT_GE(fd, 0);
+  ASSERT_EQ(link(path.c_str(), (path + "2").c_str()), 0);
+  EXPECT_THAT(Text(OverwriteAndRemove(path)), HasSubstr("2 names"));
+  ASSERT_EQ(unlink((path + "2").c_str()), 0);
+  ASSERT_EQ(symlink(path.c_str(), (path + "3").c_str()), 0);
+  EXPECT_THAT(Text(OverwriteAndRemove(path + "3")), HasSubstr("symbolic link"));
+  EXPECT_EQ(base::ReadFile(path).value(), secret);
+
+  ASSERT_TRUE(OverwriteAndRemove(path).ok());
+  EXPECT_EQ(base::ReadFile(path).status().code(), absl::StatusCode::kNotFound);
+  std::string left(secret.size() + 1, '\0');
+  const ssize_t got = read(fd, left.data(), left.size());
+  close(fd);
+  EXPECT_EQ(got, static_cast<ssize_t>(secret.size()));
+  EXPECT_THAT(left, ::testing::Not(HasSubstr("ssss")));
+  EXPECT_EQ(OverwriteAndRemove(path).code(), absl::StatusCode::kNotFound);
+}
+
+TEST(DestructionTest, TheStatementIsOfOnePollTrusteeAndTime) {
+  TestElection election;
+  election.Define();
+  const Hash32 poll = election.state().poll();
+  const poll::Definition& definition = *election.state().definition();
+  const std::string file =
+      DestructionStatement::Make(poll, 2, 1401900000, election.trustee(1)).Encode("Trustee 2");
+  const auto statement = DestructionStatement::Decode(file);
+  ASSERT_TRUE(statement.ok()) << statement.status();
+  EXPECT_TRUE(statement->Check(poll, definition).ok());
+  EXPECT_EQ(Id(statement->Check(Hash32{1}, definition)), "destruction.other-poll");
+  DestructionStatement changed = *statement;
+  ++changed.time;
+  EXPECT_EQ(Id(changed.Check(poll, definition)), "trustee.signature-invalid");
+  changed = *statement;
+  changed.trustee = 1;
+  EXPECT_EQ(Id(changed.Check(poll, definition)), "trustee.signature-invalid");
+  changed.trustee = 4;
+  EXPECT_EQ(Id(changed.Check(poll, definition)), "trustee.unknown");
+  changed.trustee = 0;
+  EXPECT_EQ(Id(changed.Check(poll, definition)), "trustee.unknown");
+  EXPECT_EQ(Id(DestructionStatement::Make(poll, 2, 1401900000, election.trustee(0))
+                   .Check(poll, definition)),
+            "trustee.signature-invalid");
+  for (size_t size = 0; size + 2 < file.size(); ++size) {
+    EXPECT_FALSE(DestructionStatement::Decode(file.substr(0, size)).ok()) << size;
+  }
 }
 
 TEST(TrusteeMinimumTest, RefusesAContestWithTooFewBallots) {
@@ -288,6 +589,37 @@ TEST_F(TrusteeTest, TheStateFileIsOfOnePollAndTrustee) {
   EXPECT_THAT(content,
               ::testing::Not(HasSubstr(
                   base::Base64(base::View(secrets_[0].seal_secret.Expose())).substr(0, 40))));
+}
+
+TEST_F(TrusteeTest, AStateFileOfANewerVersionSaysSo) {
+  JoinAll();
+  std::string text = secrets_[0].Encode().Expose();
+  const std::string format = "urna-trustee/1";
+  text.replace(text.find(format), format.size(), "urna-trustee/2");
+  const auto newer = TrusteeSecrets::Decode(crypto::SecretText(std::string(text)));
+  EXPECT_EQ(newer.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(Text(newer.status()), HasSubstr("format is urna-trustee/2"));
+  text.replace(text.find("urna-trustee/2"), format.size(), "urna-truster/1");
+  EXPECT_THAT(Text(TrusteeSecrets::Decode(crypto::SecretText(std::string(text))).status()),
+              HasSubstr("not a trustee's state"));
+}
+
+TEST_F(TrusteeTest, AnotherMachineGoesOnWithTheFile) {
+  const auto here = TemporaryFolder::Create().value();
+  const auto there = TemporaryFolder::Create().value();
+  const crypto::SecretText passphrase(std::string("passphrase"));
+  JoinAll();
+  DealAll();
+  ConfirmAll();
+  ASSERT_TRUE(WriteTrusteeState(here->path() + "/a", secrets_[0], passphrase, false).ok());
+  ASSERT_TRUE(
+      base::WriteFileAtomic(there->path() + "/b", base::ReadFile(here->path() + "/a").value())
+          .ok());
+  auto moved = ReadTrusteeState(there->path() + "/b", passphrase, state().poll(), 1);
+  ASSERT_TRUE(moved.ok()) << moved.status();
+  EXPECT_TRUE(Rehearse(state(), "", &*moved).ok());
+  const auto other = ReadTrusteeState(there->path() + "/b", passphrase, state().poll(), 2);
+  EXPECT_THAT(Text(other.status()), HasSubstr("is the state of trustee 1"));
 }
 
 TEST_F(TrusteeTest, RefusesASecretsTextCutAnywhere) {

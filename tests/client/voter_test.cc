@@ -44,6 +44,7 @@ class VoterTest : public ::testing::Test {
     server_ = builder.BuildAndStart();
     const auto channel = server_->InProcessChannel({});
     issuing_stub_ = v1::Issuing::NewStub(channel);
+    lines_.assign(election_.context().definition->issuers.size(), issuing_stub_.get());
     casting_stub_ = v1::Casting::NewStub(channel);
     reading_stub_ = v1::Reading::NewStub(channel);
     wallet_ = NewWallet();
@@ -73,7 +74,7 @@ class VoterTest : public ::testing::Test {
   static std::vector<ContestVotes> No() { return {{0, 1}, {0, 0}}; }
 
   absl::StatusOr<CheckedReceipt> Vote(Voter& voter, std::vector<ContestVotes> votes) {
-    URNA_RETURN_IF_ERROR(voter.ObtainTokens(*issuing_stub_, key()));
+    URNA_RETURN_IF_ERROR(voter.ObtainTokens(lines_, key()));
     URNA_RETURN_IF_ERROR(voter.Prepare(votes).status());
     return voter.Cast(*casting_stub_, *reading_stub_);
   }
@@ -101,6 +102,7 @@ class VoterTest : public ::testing::Test {
   FakeReading reading_;
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<v1::Issuing::Stub> issuing_stub_;
+  std::vector<v1::Issuing::StubInterface*> lines_;  // by issuer
   std::unique_ptr<v1::Casting::Stub> casting_stub_;
   std::unique_ptr<v1::Reading::Stub> reading_stub_;
   Wallet wallet_;
@@ -118,10 +120,10 @@ class TwoIssuersTest : public VoterTest {
 
 TEST_F(VoterTest, ObtainsAndSavesAToken) {
   Voter voter = MakeVoter(wallet_);
-  ASSERT_TRUE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  ASSERT_TRUE(voter.ObtainTokens(lines_, key()).ok());
   ExpectValidTokens(Reloaded());
   // A wallet that has its token asks for no other.
-  ASSERT_TRUE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  ASSERT_TRUE(voter.ObtainTokens(lines_, key()).ok());
   EXPECT_EQ(issuing_.begun, 1);
 }
 
@@ -129,13 +131,13 @@ TEST_F(TwoIssuersTest, GoesOnWithTheIssuerThatFailed) {
   issuing_.lose_answers = 1;
   Voter voter = MakeVoter(wallet_);
   saves_left_ = 2;  // omega, and the first token
-  EXPECT_FALSE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  EXPECT_FALSE(voter.ObtainTokens(lines_, key()).ok());
   saves_left_ = 1000;
   Wallet reloaded = Reloaded();
   EXPECT_TRUE(reloaded.tokens[0].has_value());
   EXPECT_FALSE(reloaded.tokens[1].has_value());
   Voter again = MakeVoter(reloaded);
-  ASSERT_TRUE(again.ObtainTokens(*issuing_stub_, key()).ok());
+  ASSERT_TRUE(again.ObtainTokens(lines_, key()).ok());
   ExpectValidTokens(reloaded);
   EXPECT_EQ(issuing_.answered, 2);
 }
@@ -143,14 +145,14 @@ TEST_F(TwoIssuersTest, GoesOnWithTheIssuerThatFailed) {
 TEST_F(VoterTest, AsksNoIssuerBeforeOmegaIsSaved) {
   saves_left_ = 0;
   Voter voter = MakeVoter(wallet_);
-  EXPECT_EQ(voter.ObtainTokens(*issuing_stub_, key()).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(voter.ObtainTokens(lines_, key()).code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(issuing_.begun, 0);
 }
 
 TEST_F(VoterTest, RecoversTheTokenWhoseAnswerWasLostOnTheWay) {
   issuing_.lose_answers = 1;
   Voter voter = MakeVoter(wallet_);
-  const absl::Status status = voter.ObtainTokens(*issuing_stub_, key());
+  const absl::Status status = voter.ObtainTokens(lines_, key());
   ASSERT_TRUE(status.ok()) << status;
   ExpectValidTokens(wallet_);
   EXPECT_EQ(issuing_.answered, 1);
@@ -160,14 +162,14 @@ TEST_F(VoterTest, RecoversTheTokenWhoseAnswerWasLostOnTheWay) {
 TEST_F(VoterTest, RecoversTheTokenThatCouldNotBeSaved) {
   saves_left_ = 1;  // omega only: the device dies between answer and saving
   Voter voter = MakeVoter(wallet_);
-  EXPECT_FALSE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  EXPECT_FALSE(voter.ObtainTokens(lines_, key()).ok());
   EXPECT_EQ(issuing_.answered, 1);
 
   saves_left_ = 1000;
   Wallet reloaded = Reloaded();
   EXPECT_FALSE(reloaded.has_all_tokens());
   Voter again = MakeVoter(reloaded);
-  ASSERT_TRUE(again.ObtainTokens(*issuing_stub_, key()).ok());
+  ASSERT_TRUE(again.ObtainTokens(lines_, key()).ok());
   ExpectValidTokens(reloaded);
   EXPECT_EQ(issuing_.answered, 1);
 }
@@ -175,7 +177,7 @@ TEST_F(VoterTest, RecoversTheTokenThatCouldNotBeSaved) {
 TEST_F(VoterTest, BeginsAgainWhenTheIssuerForgotTheSession) {
   issuing_.forget_sessions = 1;
   Voter voter = MakeVoter(wallet_);
-  ASSERT_TRUE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  ASSERT_TRUE(voter.ObtainTokens(lines_, key()).ok());
   ExpectValidTokens(wallet_);
   EXPECT_EQ(issuing_.begun, 2);
 }
@@ -183,20 +185,20 @@ TEST_F(VoterTest, BeginsAgainWhenTheIssuerForgotTheSession) {
 TEST_F(VoterTest, RefusesAWrongAnswerOfTheIssuer) {
   issuing_.wrong_answer = true;
   Voter voter = MakeVoter(wallet_);
-  const absl::Status status = voter.ObtainTokens(*issuing_stub_, key());
+  const absl::Status status = voter.ObtainTokens(lines_, key());
   EXPECT_EQ(base::RejectId(status), "token.answer-invalid");
   EXPECT_FALSE(wallet_.has_all_tokens());
   // Nor when the issuer repeats it.
-  EXPECT_EQ(base::RejectId(voter.ObtainTokens(*issuing_stub_, key())), "token.answer-invalid");
+  EXPECT_EQ(base::RejectId(voter.ObtainTokens(lines_, key())), "token.answer-invalid");
   EXPECT_FALSE(wallet_.has_all_tokens());
 }
 
 TEST_F(VoterTest, NoticesThatTheCredentialWasAnsweredForAnotherWallet) {
   Wallet thief = NewWallet();
   Voter thiefs = MakeVoter(thief);
-  ASSERT_TRUE(thiefs.ObtainTokens(*issuing_stub_, key()).ok());
+  ASSERT_TRUE(thiefs.ObtainTokens(lines_, key()).ok());
   Voter voter = MakeVoter(wallet_);
-  EXPECT_EQ(base::RejectId(voter.ObtainTokens(*issuing_stub_, key())), "token.other-wallet");
+  EXPECT_EQ(base::RejectId(voter.ObtainTokens(lines_, key())), "token.other-wallet");
   EXPECT_FALSE(wallet_.has_all_tokens());
 }
 
@@ -204,10 +206,10 @@ TEST_F(TwoIssuersTest, SpendsNoAnswerAtOneIssuerWhenAnotherGaveItsToAThief) {
   Wallet thief = NewWallet();
   thief.tokens[0] = crypto::Token();  // so that only issuer 1 is asked
   Voter thiefs = MakeVoter(thief);
-  ASSERT_TRUE(thiefs.ObtainTokens(*issuing_stub_, key()).ok());
+  ASSERT_TRUE(thiefs.ObtainTokens(lines_, key()).ok());
   ASSERT_EQ(issuing_.answered, 1);
   Voter voter = MakeVoter(wallet_);
-  EXPECT_EQ(base::RejectId(voter.ObtainTokens(*issuing_stub_, key())), "token.other-wallet");
+  EXPECT_EQ(base::RejectId(voter.ObtainTokens(lines_, key())), "token.other-wallet");
   EXPECT_EQ(issuing_.answered, 1);
   EXPECT_EQ(issuing_.begun, 1);
 }
@@ -215,7 +217,7 @@ TEST_F(TwoIssuersTest, SpendsNoAnswerAtOneIssuerWhenAnotherGaveItsToAThief) {
 TEST_F(VoterTest, AnIssuerThatIsNotThereIsAnError) {
   issuing_.not_found = true;
   Voter voter = MakeVoter(wallet_);
-  EXPECT_EQ(voter.ObtainTokens(*issuing_stub_, key()).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(voter.ObtainTokens(lines_, key()).code(), absl::StatusCode::kNotFound);
   EXPECT_FALSE(wallet_.has_all_tokens());
 }
 
@@ -240,7 +242,7 @@ TEST_F(RestoreTest, BringsTheTokenBackAndVotesAboveTheLastRevision) {
   reading_.published = 3;
   Wallet wallet = Restored(phrase);
   Voter voter = MakeVoter(wallet);
-  ASSERT_TRUE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  ASSERT_TRUE(voter.ObtainTokens(lines_, key()).ok());
   ExpectValidTokens(wallet);
   EXPECT_EQ(issuing_.answered, 1);
   // Asking now would tell whose ballot key it is.
@@ -291,17 +293,17 @@ TEST_F(RestoreTest, ComesToAnEndWithAServerThatRefusesEveryRevision) {
 
 TEST_F(RestoreTest, NoticesThePhraseOfAnotherWallet) {
   Voter lost = MakeVoter(wallet_);
-  ASSERT_TRUE(lost.ObtainTokens(*issuing_stub_, key()).ok());
+  ASSERT_TRUE(lost.ObtainTokens(lines_, key()).ok());
   Wallet wallet = Restored(EncodePhrase(crypto::NewOmega()));
   Voter voter = MakeVoter(wallet);
-  EXPECT_EQ(base::RejectId(voter.ObtainTokens(*issuing_stub_, key())), "token.other-wallet");
+  EXPECT_EQ(base::RejectId(voter.ObtainTokens(lines_, key())), "token.other-wallet");
   EXPECT_EQ(issuing_.answered, 1);
 }
 
 TEST_F(RestoreTest, AsksForATokenIfNoneWasGivenBefore) {
   Wallet wallet = Restored(EncodePhrase(wallet_.omega));
   Voter voter = MakeVoter(wallet);
-  ASSERT_TRUE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  ASSERT_TRUE(voter.ObtainTokens(lines_, key()).ok());
   ExpectValidTokens(wallet);
   EXPECT_EQ(wallet.omega.Expose(), wallet_.omega.Expose());
 }
@@ -318,7 +320,7 @@ TEST_F(RestoreTest, CastsNothingAfterAReaderSaidThatNoRevisionIsLeft) {
 
 TEST_F(VoterTest, RefusesAnotherCredentialThanTheWallets) {
   Voter voter = MakeVoter(wallet_);
-  EXPECT_EQ(voter.ObtainTokens(*issuing_stub_, election_.voter(2).credential).code(),
+  EXPECT_EQ(voter.ObtainTokens(lines_, election_.voter(2).credential).code(),
             absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(issuing_.begun, 0);
 }
@@ -412,7 +414,7 @@ TEST_F(VoterTest, SendsThePendingBallotAgainAfterARestart) {
 
 TEST_F(VoterTest, SendsNoBallotThatItCouldNotSave) {
   Voter voter = MakeVoter(wallet_);
-  ASSERT_TRUE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  ASSERT_TRUE(voter.ObtainTokens(lines_, key()).ok());
   ASSERT_TRUE(voter.Prepare(Yes()).ok());
   saves_left_ = 0;
   EXPECT_FALSE(voter.Cast(*casting_stub_, *reading_stub_).ok());
@@ -440,7 +442,7 @@ TEST_F(VoterTest, KeepsABallotThatAPauseHoldsUp) {
 
 TEST_F(VoterTest, FindsTheNextRevisionForAnOldCopyOfTheWallet) {
   Voter voter = MakeVoter(wallet_);
-  ASSERT_TRUE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  ASSERT_TRUE(voter.ObtainTokens(lines_, key()).ok());
   Wallet old_copy = Reloaded();
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(Vote(voter, Yes()).ok());
 
@@ -459,7 +461,7 @@ TEST_F(VoterTest, CastsNothingWithoutTokenOrPreparedBallot) {
             absl::StatusCode::kFailedPrecondition);
   Wallet other = NewWallet();
   Voter unprepared = MakeVoter(other);
-  ASSERT_TRUE(unprepared.ObtainTokens(*issuing_stub_, key()).ok());
+  ASSERT_TRUE(unprepared.ObtainTokens(lines_, key()).ok());
   EXPECT_EQ(unprepared.Cast(*casting_stub_, *reading_stub_).status().code(),
             absl::StatusCode::kFailedPrecondition);
   EXPECT_TRUE(casting_.received.empty());
@@ -467,7 +469,7 @@ TEST_F(VoterTest, CastsNothingWithoutTokenOrPreparedBallot) {
 
 TEST_F(VoterTest, AChallengedBallotIsNeverCast) {
   Voter voter = MakeVoter(wallet_);
-  ASSERT_TRUE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  ASSERT_TRUE(voter.ObtainTokens(lines_, key()).ok());
   EXPECT_EQ(voter.Challenge().status().code(), absl::StatusCode::kFailedPrecondition);
   const auto fingerprint = voter.Prepare(Yes());
   ASSERT_TRUE(fingerprint.ok());
@@ -507,7 +509,7 @@ TEST_F(VoterTest, KeepsEveryReceiptWithItsRevision) {
 
 TEST_F(VoterTest, LosesNoReceiptThatCouldNotBeSaved) {
   Voter voter = MakeVoter(wallet_);
-  ASSERT_TRUE(voter.ObtainTokens(*issuing_stub_, key()).ok());
+  ASSERT_TRUE(voter.ObtainTokens(lines_, key()).ok());
   ASSERT_TRUE(voter.Prepare(Yes()).ok());
   saves_left_ = 1;  // the device dies between receipt and saving
   EXPECT_FALSE(voter.Cast(*casting_stub_, *reading_stub_).ok());

@@ -308,6 +308,8 @@ std::vector<Fault> Faults() {
       {"/contests/3/ballot/total/min", kRemoved, "contests[3].ballot.total.min: is missing"},
       {"/contests/4/ballot/k", 6, "contests[4].ballot.k: must be a whole number from 1 to 5"},
       {"/contests/4/ballot/k", 5, "contests[4].ballot: "},
+      {"/contests/0/id", "self-test", "contests[0].id: \"self-test\" is reserved"},
+      {"/contests/1/id", "rehearsal", "contests[1].id: \"rehearsal\" is reserved"},
       // Decisions.
       {"/contests/0/decision/rule", "plurality", "contests[0].decision.rule: must be"},
       {"/contests/0/decision/yes", "maybe", "contests[0].decision.yes: no option has the id"},

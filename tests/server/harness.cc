@@ -466,6 +466,11 @@ crypto::CredentialSignature TestServer::Sign(size_t voter,
   return crypto::SignCredential(election.voter(voter).credential, statement);
 }
 
+v1::Issuing::Stub& TestServer::IssuingOf(uint32_t issuer) const {
+  const auto found = elsewhere.find(issuer);
+  return found == elsewhere.end() ? *issuing : *found->second;
+}
+
 Outcome TestServer::Begin(size_t voter, Issuance* issuance, uint32_t issuer) {
   const crypto::TokenInfo& info = InfoOf(voter, issuer);
   v1::BeginRequest request;
@@ -476,7 +481,7 @@ Outcome TestServer::Begin(size_t voter, Issuance* issuance, uint32_t issuer) {
       Sign(voter, crypto::CredentialStatement::Begin(info.opening, info.style, info.X))));
   v1::BeginResponse response;
   const Outcome outcome =
-      Run([&](auto* context) { return issuing->Begin(context, request, &response); });
+      Run([&](auto* context) { return IssuingOf(issuer).Begin(context, request, &response); });
   if (!outcome.ok()) return outcome;
   issuance->session = response.session();
   const std::string_view offer = response.offer();
@@ -506,7 +511,9 @@ v1::AnswerRequest TestServer::AnswerRequestFor(size_t voter, const Issuance& iss
 }
 
 Outcome TestServer::Answer(const v1::AnswerRequest& request, v1::AnswerResponse* response) {
-  return Run([&](auto* context) { return issuing->Answer(context, request, response); });
+  return Run([&](auto* context) {
+    return IssuingOf(request.issuer()).Answer(context, request, response);
+  });
 }
 
 Outcome TestServer::Fetch(size_t voter, v1::FetchResponse* response, uint32_t issuer) {
@@ -517,7 +524,7 @@ Outcome TestServer::Fetch(size_t voter, v1::FetchResponse* response, uint32_t is
   request.set_credential(std::string(election.voter(voter).credential.V.view()));
   request.set_signature(SignatureBytes(
       Sign(voter, crypto::CredentialStatement::Fetch(info.opening, info.style, info.X))));
-  return Run([&](auto* context) { return issuing->Fetch(context, request, response); });
+  return Run([&](auto* context) { return IssuingOf(issuer).Fetch(context, request, response); });
 }
 
 void TestServer::Issue(size_t voter) {
@@ -552,6 +559,84 @@ Outcome TestServer::Cast(const std::string& ballot, v1::CastResponse* response) 
   return Run([&](auto* context) {
     return casting->Cast(context, request, response == nullptr ? &ignored : response);
   });
+}
+
+// --- Issuers of other bodies -----------------------------------------------------------------
+
+OutsideIssuer::OutsideIssuer(TestServer& ballot_box, uint32_t issuer)
+    : ballot_box_(ballot_box), issuer_(issuer) {
+  ballot_box.settings.issuers = issuer;
+  ballot_box.settings.issuer_addresses.push_back({key(), "localhost:1"});
+  settings.ballot_box = false;
+  settings.data = data();
+  settings.listen = "127.0.0.1:0";
+  settings.plaintext = true;
+  settings.issuers = 1;
+  settings.officials = ballot_box.settings.officials;
+  settings.follow_key = ballot_box.election.ballot_box().public_key();
+  settings.follow_plaintext = true;
+  settings.follow_every = 10;
+  Must(base::MakeFolders(IssuerFolder(data(), 0), 0700), "issuer folder");
+  Must(CreateSecretFile(IssuerKeyPath(data(), 0),
+                        base::View(ballot_box.election.issuer(issuer).seed().Expose())),
+       "issuer key");
+}
+
+crypto::Ed25519Public OutsideIssuer::key() const {
+  return ballot_box_.election.issuer(issuer_).public_key();
+}
+
+absl::Status OutsideIssuer::TryStart() {
+  if (settings.follow.empty()) settings.follow = ballot_box_.server().address();
+  Environment environment;
+  environment.clock = &ballot_box_.clock;
+  environment.log = [this](std::string_view line) {
+    std::lock_guard guard(log_mutex_);
+    log_ += line;
+  };
+  environment.fatal = [this](std::string_view) { ++fatal_calls_; };
+  auto server = Server::Start(settings, std::move(environment));
+  if (!server.ok()) return server.status();
+  server_ = *std::move(server);
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  const auto channel =
+      grpc::CreateCustomChannel(server_->address(), grpc::InsecureChannelCredentials(), arguments);
+  issuing = v1::Issuing::NewStub(channel);
+  reading = v1::Reading::NewStub(channel);
+  ballot_box_.elsewhere[issuer_] = issuing.get();
+  return absl::OkStatus();
+}
+
+void OutsideIssuer::Start() { Must(TryStart(), "start of the issuer"); }
+
+void OutsideIssuer::Stop() {
+  if (server_ != nullptr) server_->Shutdown();
+  server_.reset();
+}
+
+std::string OutsideIssuer::log() const {
+  std::lock_guard guard(log_mutex_);
+  return log_;
+}
+
+v1::StatusResponse OutsideIssuer::Status() {
+  v1::StatusRequest request;
+  request.set_poll(Bytes(ballot_box_.poll()));
+  v1::StatusResponse response;
+  TestServer::Run([&](auto* context) { return reading->Status(context, request, &response); });
+  return response;
+}
+
+void OutsideIssuer::AwaitNews() {
+  const v1::StatusResponse wanted = ballot_box_.Status();
+  Await(
+      [&] {
+        const v1::StatusResponse mine = Status();
+        return mine.size() == wanted.size() && mine.phase() == wanted.phase() &&
+               (mine.waiting_for().empty() || mine.waiting_for(0).find("this issuer") != 0);
+      },
+      "the issuer to see what is published");
 }
 
 }  // namespace urna::server::testing

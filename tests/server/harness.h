@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -158,6 +159,9 @@ class TestServer {
     std::unique_ptr<crypto::TokenRequest> request;
   };
   const crypto::TokenInfo& InfoOf(size_t voter, uint32_t issuer = 0);
+  /// Where issuers are asked that do not run on this server.
+  std::map<uint32_t, v1::Issuing::Stub*> elsewhere;
+  v1::Issuing::Stub& IssuingOf(uint32_t issuer) const;
   Outcome Begin(size_t voter, Issuance* issuance, uint32_t issuer = 0);
   /// The request for this issuance's token, signed.
   v1::AnswerRequest AnswerRequestFor(size_t voter, const Issuance& issuance, uint32_t issuer = 0);
@@ -202,6 +206,44 @@ class TestServer {
   std::vector<crypto::Dealer> dealers_;
   std::vector<crypto::Deal> deals_;
   std::vector<std::vector<crypto::SecretScalar>> shares_;
+};
+
+/// An issuer of `ballot_box`'s poll that runs as a server of its own and follows it. The ballot box
+/// is told of it by the constructor, so before its start.
+class OutsideIssuer {
+ public:
+  OutsideIssuer(TestServer& ballot_box, uint32_t issuer);
+  ~OutsideIssuer() { Stop(); }
+
+  /// The ballot box must have started.
+  absl::Status TryStart();
+  void Start();
+  void Stop();
+  void Restart() {
+    Stop();
+    Start();
+  }
+  /// Waits until it has compared its copy with all that the ballot box publishes of the poll.
+  void AwaitNews();
+  v1::StatusResponse Status();
+
+  Settings settings;
+  std::unique_ptr<v1::Issuing::Stub> issuing;
+  std::unique_ptr<v1::Reading::Stub> reading;
+  std::string data() const { return folder_.path() + "/data"; }
+  std::string log() const;
+  int fatal_calls() const { return fatal_calls_; }
+  Server& server() { return *server_; }
+  crypto::Ed25519Public key() const;
+
+ private:
+  TemporaryFolder folder_;
+  TestServer& ballot_box_;
+  const uint32_t issuer_;
+  mutable std::mutex log_mutex_;
+  std::string log_;
+  std::atomic<int> fatal_calls_{0};
+  std::unique_ptr<Server> server_;
 };
 
 /// Bytes of a token answer.

@@ -50,6 +50,33 @@ TEST(Settings, ErrorsNameFileAndLine) {
             "f.conf:1: official: is not an Ed25519 public key");
 }
 
+TEST(Settings, AnIssuerAloneMustKnowItsBallotBox) {
+  crypto::Initialize();
+  const std::string key = base::Hex(crypto::Ed25519Key::New().public_key());
+  const auto complete = [](const std::string& config) {
+    Settings settings;
+    absl::Status status = ReadConfig("f.conf", config, settings);
+    if (status.ok()) status = Complete(settings);
+    return std::string(status.message());
+  };
+  const std::string issuer = "data = x\nballot-box = no\n";
+  const std::string follow = base::Cat("follow = vote.example:7443\nfollow-key = ", key, "\n");
+  EXPECT_EQ(complete(issuer + follow), "");
+  EXPECT_NE(complete(issuer).find("the address and the checkpoint key"), std::string::npos);
+  EXPECT_NE(complete("data = x\n" + follow).find("a ballot box follows nobody"), std::string::npos);
+  EXPECT_NE(complete(issuer + follow + "issuers = 0\n").find("neither"), std::string::npos);
+  EXPECT_NE(complete(issuer + follow + "follow-plaintext = yes\n").find("is not this machine"),
+            std::string::npos);
+  const std::string address = base::Cat("issuer-address = ", key, " issuer.example:7443\n");
+  EXPECT_NE(complete(issuer + follow + address).find("is for the ballot box"), std::string::npos);
+  EXPECT_EQ(complete("data = x\n" + address), "");
+  EXPECT_EQ(Error("issuer-address = abc host:1"),
+            "f.conf:1: issuer-address: the key: must be 64 hexadecimal digits");
+  EXPECT_EQ(Error(base::Cat("issuer-address = ", key, " host")),
+            "f.conf:1: issuer-address: must be KEY HOST:PORT");
+  EXPECT_EQ(Error("follow = https://vote.example"), "f.conf:1: follow: must be HOST:PORT");
+}
+
 TEST(Settings, PlaintextIsForThisMachineOnly) {
   for (const char* listen : {"127.0.0.1:7443", "127.8.8.8:1", "localhost:0", "[::1]:7443"}) {
     EXPECT_TRUE(IsLoopback(listen)) << listen;

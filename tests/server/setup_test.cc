@@ -73,6 +73,26 @@ TEST(Setup, MakesAFolderThatAServerStartsFromOverTls) {
       TestServer::Run([&](auto* context) { return plain->Info(context, {}, &info); }).ok());
 }
 
+TEST(Setup, AFolderFitsItsRoleOnly) {
+  crypto::Initialize();
+  const TemporaryFolder folder;
+  const std::string box = folder.path() + "/box";
+  const std::string issuer = folder.path() + "/issuer";
+  ASSERT_TRUE(MakeDataFolder({.data = box, .role = Role::kBallotBox, .hostnames = {}}).ok());
+  ASSERT_TRUE(MakeDataFolder({.data = issuer, .role = Role::kIssuer, .hostnames = {}}).ok());
+  EXPECT_FALSE(fs::exists(IssuerKeyPath(box, 0)));
+  EXPECT_FALSE(fs::exists(CheckpointKeyPath(issuer)));
+  for (const auto& [data, ballot_box] : {std::pair(box, true), std::pair(issuer, false)}) {
+    Settings settings;
+    const std::string config = *base::ReadFile(data + "/urna-server.conf");
+    ASSERT_TRUE(ReadConfig("f.conf", config, settings).ok());
+    EXPECT_EQ(settings.ballot_box, ballot_box);
+    EXPECT_TRUE(CheckRole(data, ballot_box).ok());
+    EXPECT_FALSE(CheckRole(data, !ballot_box).ok());
+  }
+  EXPECT_EQ(CheckRole(folder.path() + "/nothing", false).code(), absl::StatusCode::kNotFound);
+}
+
 TEST(Setup, NeverOverwrites) {
   crypto::Initialize();
   const TemporaryFolder folder;

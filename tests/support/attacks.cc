@@ -649,6 +649,44 @@ std::vector<Attack> Make() {
     e->Deal();
     return e;
   });
+  // Trustee 3 knew the deal of trustee 1 before it committed, and deals what follows from it.
+  const auto with_deal = [](std::function<crypto::Deal(const crypto::Deal&)> derive) {
+    ElectionPtr e = New();
+    TestElection& ref = *e;
+    const auto first = std::make_shared<crypto::Deal>();
+    e->tamper = [&ref, first, derive](Payload& payload) {
+      const auto& definition = ref.state().definition();
+      if (auto* p = std::get_if<poll::TrusteeJoined>(&payload); p != nullptr && p->trustee != 2) {
+        const uint32_t t = definition->trustees_needed;
+        if (p->trustee == 1) {
+          *first = crypto::Dealer::New(definition->keys(), t).MakeDeal(ref.state().poll(), 1);
+        }
+        p->deal_commitment = crypto::DealCommitment(ref.state().poll(), p->trustee, t,
+                                                    p->trustee == 1 ? *first : derive(*first));
+      }
+      if (auto* p = std::get_if<poll::Dealt>(&payload); p != nullptr && p->trustee != 2) {
+        p->deal = p->trustee == 1 ? *first : derive(*first);
+      }
+    };
+    e->Define();
+    e->SealRoll();
+    e->JoinIssuers();
+    e->JoinTrustees();
+    e->Deal();
+    return e;
+  };
+  add("DealCopiedFromAnother", "trustee.deal-invalid",
+      [with_deal] { return with_deal([](const crypto::Deal& other) { return other; }); });
+  add("KeyDerivedFromAnothers", "trustee.deal-invalid", [with_deal] {
+    // The sum of both keys would be one that trustee 3 knows.
+    return with_deal([](const crypto::Deal& other) {
+      crypto::Deal deal = other;
+      for (auto& polynomial : deal.F) {
+        polynomial[0] = crypto::MulBase(Scalar::FromU64(7)) - other.F[0][0];
+      }
+      return deal;
+    });
+  });
   add("TrusteeRepeatsAnother", "trustee.key-repeated", [] {
     const auto first = std::make_shared<poll::TrusteeJoined>();
     ElectionPtr e = WithPayload<poll::TrusteeJoined>([first](poll::TrusteeJoined& p) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <set>
 #include <string>
 
@@ -46,10 +47,11 @@ TEST(Report, OfACertifiedPollPassesEveryCheckThatHasASubject) {
   EXPECT_THAT(audited.With("FAIL"), IsEmpty());
   EXPECT_EQ(
       audited.With("PASS"),
-      (Names{"export-files", "records",       "chain",         "tiles",        "checkpoint",
-             "poll-id",      "definition",    "roll",          "issuer-keys",  "key-ceremony",
-             "opening",      "ballot-proofs", "ballot-tokens", "ballot-order", "issuance-counts",
-             "ending",       "registers",     "eligibility",   "decryption",   "totals"}));
+      (Names{"export-files",  "records",       "chain",         "tiles",        "checkpoint",
+             "poll-id",       "definition",    "roll",          "issuer-keys",  "key-ceremony",
+             "opening",       "ballot-proofs", "ballot-tokens", "ballot-order", "issuance-counts",
+             "ending",        "registers",     "eligibility",   "decryption",   "totals",
+             "reconciliation"}));
   EXPECT_EQ(audited.With("SKIPPED"), (Names{"steps", "lot", "paper", "cancellation", "witnesses",
                                             "receipt", "older-export", "held-checkpoint"}));
 }
@@ -101,7 +103,8 @@ TEST(Report, OnTheTerminalBeginsWithWhatItIsAndEndsWithTheVerdict) {
                              "result follows from this ledger.\n"));
   EXPECT_THAT(text, AllOf(HasSubstr("Głosowanie próbne"), HasSubstr("100.00 % (6 of 6)"),
                           HasSubstr("Contest q1: Games"), HasSubstr("% of valid votes"),
-                          HasSubstr("Outcome: undecided"), HasSubstr("at least 3/10"),
+                          HasSubstr("Outcome: undecided"),
+                          HasSubstr("30\u00a0% of 6 = 2 needed, 6 took part: reached"),
                           Not(HasSubstr("REHEARSAL")), Not(HasSubstr("NOT TRUSTWORTHY"))));
 }
 
@@ -170,6 +173,7 @@ TEST(Prefix, PassesNoCheckWhoseSubjectItDoesNotHold) {
       {"registers", FindRecord(records, RecordKind::kRegisterSealed)},
       {"eligibility", FindRecord(records, RecordKind::kRegisterSealed)},
       {"decryption", FindRecord(records, RecordKind::kDecryptionPart, 3)},
+      {"reconciliation", FindRecord(records, RecordKind::kRegisterSealed)},
       {"totals", FindRecord(records, RecordKind::kCertified)}};
   for (const auto& [name, last] : subjects) {
     for (const uint64_t size : {last, last + 1}) {
@@ -363,6 +367,130 @@ TEST(Faults, OfUnknownKindsOfRecordsFailAVisibleCheck) {
             HasSubstr(base::Cat("record ", index + 1, " ("))));
 }
 
+// --- The record of the result ------------------------------------------------------------------
+
+std::vector<std::string> ProtocolTo(const TempFolder& folder, const TestElection& election,
+                                    const std::string& file) {
+  election.WriteExport(folder / "export");
+  return {folder / "export", "--poll", PollId(election), "--protocol", folder / file};
+}
+
+TEST(Protocol, IsWrittenInEachFormatBesideTheReport) {
+  const TempFolder folder;
+  CleanElection().WriteExport(folder / "export");
+  for (const std::string name : {"r.txt", "r.html", "r.json"}) {
+    const Ran ran = RunVerifier(
+        {folder / "export", "--poll", PollId(CleanElection()), "--protocol", folder / name});
+    EXPECT_EQ(ran.exit_code, 0) << ran.err;
+    EXPECT_THAT(ran.out, HasSubstr("VERIFIED"));
+    EXPECT_THAT(ReadAll(folder / name), HasSubstr(PollId(CleanElection())));
+  }
+  const nlohmann::json json = nlohmann::json::parse(ReadAll(folder / "r.json"));
+  EXPECT_EQ(json["format"], "urna-result/1");
+  EXPECT_EQ(json["contests"][0]["valid"], 4);
+  EXPECT_EQ(json["officials"].size(), 2u);
+  EXPECT_EQ(json["officials"][0]["name"], "Official 1");
+  EXPECT_EQ(json["trustees"].size(), 2u);
+  EXPECT_EQ(json["checkpoint"]["size"], CleanElection().records().size());
+  EXPECT_THAT(ReadAll(folder / "export/checkpoint"),
+              HasSubstr(json["checkpoint"]["signature"].get<std::string>()));
+}
+
+TEST(Protocol, OfACancelledPollIsWrittenToo) {
+  TestElection election;
+  election.RunUntilOpen();
+  election.Cancel();
+  const TempFolder folder;
+  EXPECT_EQ(RunVerifier(ProtocolTo(folder, election, "r.txt")).exit_code, 0);
+  EXPECT_THAT(ReadAll(folder / "r.txt"),
+              AllOf(HasSubstr("the question was wrong"), Not(HasSubstr("YES"))));
+}
+
+TEST(Protocol, IsNotWrittenOfALedgerWithAFault) {
+  const TempFolder folder;
+  const auto arguments = ProtocolTo(folder, CleanElection(), "r.txt");
+  WriteAll(folder / "export/extra", "x");
+  const Ran ran = RunVerifier(arguments);
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.err,
+              AllOf(HasSubstr("no record of the result was made"), HasSubstr("export-files")));
+  EXPECT_FALSE(std::filesystem::exists(folder / "r.txt"));
+}
+
+TEST(Protocol, IsNotWrittenBeforeTheEnd) {
+  const auto& records = CleanElection().records();
+  const TempFolder folder;
+  CleanElection().WriteExport(folder / "export", {records.begin(), records.end() - 1});
+  const Ran ran = RunVerifier(
+      {folder / "export", "--poll", PollId(CleanElection()), "--protocol", folder / "r.html"});
+  EXPECT_EQ(ran.exit_code, 3);
+  EXPECT_THAT(ran.err, HasSubstr("the poll is closed, neither certified nor cancelled"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "r.html"));
+}
+
+TEST(Protocol, NeedsThePollIdAndAFileOfAKnownKind) {
+  const TempFolder folder;
+  CleanElection().WriteExport(folder / "export");
+  EXPECT_EQ(RunVerifier({folder / "export", "--protocol", folder / "r.html"}).exit_code, 2);
+  EXPECT_EQ(RunVerifier({folder / "export", "--poll", PollId(CleanElection()), "--protocol",
+                         folder / "r.pdf"})
+                .exit_code,
+            2);
+}
+
+TEST(Reconciliation, IsShownAndInJson) {
+  const nlohmann::json json = RunOn(CleanElection()).json["reconciliation"];
+  EXPECT_EQ(json["threshold"], 10);
+  EXPECT_EQ(json["total"]["roll"], 6);
+  EXPECT_EQ(json["total"]["cast"], 6);
+  EXPECT_EQ(json["total"]["voted_again"], 2);
+  EXPECT_EQ(json["total"]["ballots_replaced"], 2);
+  EXPECT_EQ(json["styles"].size(), 2u);
+  for (const auto& style : json["styles"]) {
+    EXPECT_TRUE(style["roll"].is_null() || style["roll"] == "<10") << style;
+  }
+  EXPECT_THAT(TextOf(CleanElection()), HasSubstr("Voted more"));
+}
+
+TEST(Reconciliation, FailsWhereARegisterIsMissingAndTheOthersCannotHaveGivenTheBallots) {
+  ElectionOptions options;
+  options.voters = 4;
+  options.styles = 1;
+  options.issuers = 3;
+  TestElection election(options);
+  election.RunUntilOpen();
+  election.now += 3600;
+  for (size_t i = 0; i < 3; ++i) election.Cast(i, {{1, 0}, {0, 0}});
+  election.Issue(3);
+  election.tamper_register = [&](uint32_t issuer, std::vector<poll::RegisterEntry>& entries) {
+    const size_t dropped = issuer == 0 ? 3 : 2;
+    std::erase_if(entries, [&](const poll::RegisterEntry& entry) {
+      return entry.credential == election.voter(dropped).credential.V;
+    });
+  };
+  election.End();
+  election.tamper = [](poll::Payload& payload) {
+    if (auto* counted = std::get_if<poll::IssuanceCounted>(&payload)) counted->tokens = {3};
+  };
+  election.CountIssuance();
+  election.tamper = [](poll::Payload& payload) {
+    auto* sealed = std::get_if<poll::RegisterSealed>(&payload);
+    if (sealed == nullptr || sealed->issuer != 2) return;
+    payload = poll::RegisterMissing{.issuer = 2, .reason = "lost", .approvals = {}};
+  };
+  election.Close();
+  election.PublishRegisters();
+  election.tamper = nullptr;
+  election.DecryptAll();
+  election.Certify();
+  ASSERT_THAT(election.faults(), IsEmpty());
+  const Audited audited = RunOn(election);
+  EXPECT_EQ(audited.With("FAIL"), (Names{"eligibility", "reconciliation"}));
+  EXPECT_THAT(audited.Faults("reconciliation"),
+              HasSubstr("reconciliation.number: style style-0: ballot keys that voted online 3, "
+                        "but places in every register that came 2"));
+}
+
 // --- Running it
 // ------------------------------------------------------------------------------------
 
@@ -412,18 +540,6 @@ TEST(Running, StopsWhenAskedTo) {
   inputs.folder = folder / "export";
   const std::atomic<bool> stop = true;
   EXPECT_TRUE(absl::IsCancelled(Verify(inputs, nullptr, stop).status()));
-}
-
-TEST(Percent, IsExactAndRoundsHalvesUp) {
-  EXPECT_EQ(Percent(1, 3), "33.33");
-  EXPECT_EQ(Percent(2, 3), "66.67");
-  EXPECT_EQ(Percent(1, 1), "100.00");
-  EXPECT_EQ(Percent(0, 7), "0.00");
-  EXPECT_EQ(Percent(1, 20000), "0.01");
-  EXPECT_EQ(Percent(1, 20001), "0.00");
-  EXPECT_EQ(Percent(999949999, 1000000000), "99.99");
-  EXPECT_EQ(Percent(UINT64_MAX / 2, UINT64_MAX), "50.00");
-  EXPECT_EQ(Percent(5, 0), std::nullopt);
 }
 
 }  // namespace
