@@ -237,7 +237,7 @@ class State {
   const crypto::Ciphertext& Aggregate(uint32_t contest) const { return sums_[contest]; }
   bool HasShare(uint32_t contest, uint32_t trustee) const;
   /// The outcome of the public draw; nullopt if there was none.
-  const std::optional<std::string>& lot() const { return lot_; }
+  const std::optional<std::string>& lot() const { return course_.lot; }
   /// Votes on paper by style; nullopt where none were counted.
   const std::vector<std::optional<PaperCounted>>& paper() const { return paper_; }
   /// How many of this style are on the roll and have no ballot in the ledger.

@@ -151,7 +151,7 @@ grpc::ServerReadReactor<v1::ApproveRequest>* OfficialsService::Approve(
 grpc::ServerUnaryReactor* OfficialsService::Withdraw(grpc::CallbackServerContext* context,
                                                      const v1::WithdrawRequest* request,
                                                      v1::WithdrawResponse* response) {
-  return Unary(lane_, context, [this, request, response]() -> absl::Status {
+  return Unary(withdraw_, context, [this, request, response]() -> absl::Status {
     URNA_ASSIGN_OR_RETURN(const Steps::Step step, StepField(*request));
     URNA_ASSIGN_OR_RETURN(const uint32_t left, steps_.Withdraw(step));
     response->set_approvals(left);
@@ -200,7 +200,7 @@ grpc::ServerWriteReactor<v1::AttachmentChunk>* OfficialsService::Attachment(
 }
 
 void OfficialsService::Drain() {
-  for (TaskMethod* method : {&approve_, &pending_, &attachment_}) method->Drain();
+  for (TaskMethod* method : {&approve_, &withdraw_, &pending_, &attachment_}) method->Drain();
 }
 
 // --- Trustees ------------------------------------------------------------------------------------

@@ -104,6 +104,7 @@ class OfficialsService final : public v1::Officials::CallbackService {
         approvals_(64, limits.stream_time()),
         attachments_(32, limits.stream_time()),
         approve_(limits.For("Officials.Approve"), clock),
+        withdraw_(limits.For("Officials.Withdraw"), clock),
         pending_(limits.For("Officials.Pending"), clock),
         attachment_(limits.For("Officials.Attachment"), clock) {}
 
@@ -125,7 +126,7 @@ class OfficialsService final : public v1::Officials::CallbackService {
   Steps& steps_;
   StreamLimit approvals_, attachments_;
   std::atomic<size_t> received_{0};  ///< bytes of attachments of calls that go on
-  TaskMethod approve_, pending_, attachment_;
+  TaskMethod approve_, withdraw_, pending_, attachment_;
 };
 
 class TrusteesService final : public v1::Trustees::CallbackService {

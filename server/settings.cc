@@ -223,6 +223,8 @@ const std::vector<MethodLimit>& MethodLimits() {
       {"Casting.Cast", "cast-rate", &S::cast_rate, &S::casting_threads, &S::casting_queue},
       {"Officials.Approve", "approve-rate", &S::approve_rate, &S::control_threads,
        &S::control_queue},
+      {"Officials.Withdraw", "withdraw-rate", &S::withdraw_rate, &S::control_threads,
+       &S::control_queue},
       {"Officials.Pending", "pending-rate", &S::pending_rate, &S::control_threads,
        &S::control_queue},
       {"Officials.Attachment", "attachment-rate", &S::attachment_rate, &S::control_threads,

@@ -47,7 +47,8 @@ struct Settings {
   // Calls a second; 0: no limit.
   uint64_t begin_rate = 200, answer_rate = 200, fetch_rate = 200;
   uint64_t cast_rate = 1000;
-  uint64_t approve_rate = 50, pending_rate = 100, attachment_rate = 50, submit_rate = 100;
+  uint64_t approve_rate = 50, withdraw_rate = 50, pending_rate = 100, attachment_rate = 50,
+           submit_rate = 100;
   uint64_t issuers_submit_rate = 50;
   uint64_t info_rate = 1000, list_polls_rate = 500, status_rate = 1000, checkpoint_rate = 1000;
   uint64_t entries_rate = 500, last_revision_rate = 500;

@@ -104,18 +104,35 @@ std::vector<Probe> Probes(TestServer& s) {
   *approve.mutable_step() =
       s.MakeStep(poll::Extended{.end = s.end() + 60, .reason = "a flood", .approvals = {}}, 0);
   add("Officials.Approve", approve);
+  // What nobody approved cannot be withdrawn.
+  auto withdraw = of_poll(v1::WithdrawRequest());
+  withdraw.set_kind(approve.step().kind());
+  withdraw.set_body("no step");
+  withdraw.set_official(approve.step().official());
+  withdraw.set_signature(approve.step().signature());
+  add("Officials.Withdraw", withdraw, grpc::StatusCode::NOT_FOUND);
   add("Officials.Pending", of_poll(v1::PendingRequest()));
   auto attachment = of_poll(v1::AttachmentRequest());
   attachment.set_kind(1);
   add("Officials.Attachment", attachment, grpc::StatusCode::NOT_FOUND);
 
-  const auto joined = std::ranges::find_if(s.records, [](const std::string& record) {
-    return record[1] == static_cast<char>(poll::RecordKind::kTrusteeJoined);
-  });
+  const auto payload_of = [&](poll::RecordKind kind) {
+    const auto record = std::ranges::find_if(s.records, [kind](const std::string& bytes) {
+      return bytes[1] == static_cast<char>(kind);
+    });
+    return ledger::DecodeRecord(*record)->payload;
+  };
   auto submit = of_poll(v1::SubmitRequest());
   submit.set_kind(static_cast<uint32_t>(poll::RecordKind::kTrusteeJoined));
-  submit.set_payload(ledger::DecodeRecord(*joined)->payload);
+  submit.set_payload(payload_of(poll::RecordKind::kTrusteeJoined));
   add("Trustees.Submit", submit);
+
+  v1::IssuerSubmission submission;
+  auto& joined = *submission.mutable_record();
+  joined.set_poll(poll);
+  joined.set_kind(static_cast<uint32_t>(poll::RecordKind::kIssuerJoined));
+  joined.set_payload(payload_of(poll::RecordKind::kIssuerJoined));
+  add("Issuers.Submit", submission);
 
   add("Reading.Info", v1::InfoRequest());
   add("Reading.ListPolls", v1::ListPollsRequest());
