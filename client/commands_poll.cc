@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "client/cli.h"
 #include "client/commands_result.h"
+#include "client/commands_status.h"
 #include "client/commands_steps.h"
 #include "client/official.h"
 #include "client/poll_view.h"
@@ -228,65 +229,6 @@ std::vector<std::string> Approvers(const v1::PendingStep& step,
   return names;
 }
 
-absl::Status Status(const GlobalOptions& global, const Hash32& poll) {
-  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
-                        Connection::Open(global.server));
-  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
-                        PollView::FetchDefinition(*connection, poll));
-  const poll::Definition& d = *view->state().definition();
-  const std::string id(base::View(poll));
-  v1::StatusRequest status_request;
-  status_request.set_poll(id);
-  URNA_ASSIGN_OR_RETURN(const v1::StatusResponse status,
-                        Call(connection->reading(), &v1::Reading::Stub::Status, status_request));
-  v1::PendingRequest pending_request;
-  pending_request.set_poll(id);
-  URNA_ASSIGN_OR_RETURN(
-      const v1::PendingResponse pending,
-      Call(connection->officials(), &v1::Officials::Stub::Pending, pending_request));
-
-  const std::string sha256 = base::Hex(crypto::HashSha256(view->state().definition_json()));
-  if (global.json) {
-    Json steps = Json::array();
-    for (const v1::PendingStep& step : pending.steps()) {
-      steps.push_back({{"step", poll::KindName(static_cast<uint8_t>(step.kind()))},
-                       {"approved_by", Approvers(step, &d)},
-                       {"needed", step.needed()},
-                       {"stale", step.stale()}});
-    }
-    PrintJson({{"poll", base::Hex(poll)},
-               {"title", d.title},
-               {"sha256", sha256},
-               {"rehearsal", d.rehearsal},
-               {"phase", status.phase()},
-               {"reason", status.reason()},
-               {"size", status.size()},
-               {"end", base::FormatUtc(status.end())},
-               {"server_time", base::FormatUtc(status.time())},
-               {"waiting_for",
-                std::vector<std::string>(status.waiting_for().begin(), status.waiting_for().end())},
-               {"pending", steps}});
-    return absl::OkStatus();
-  }
-  std::cout << Shown(d, d.title) << (d.rehearsal ? "   [REHEARSAL]" : "") << "\n"
-            << "definition: sha256 " << sha256 << "\n"
-            << "The server says:\n"
-            << "  phase:    " << OneLine(status.phase());
-  if (!status.reason().empty()) std::cout << " (" << OneLine(status.reason()) << ")";
-  std::cout << "\n  end:      " << base::FormatUtc(status.end())
-            << "\n  records:  " << status.size() << " published\n";
-  for (const std::string& what : status.waiting_for()) {
-    std::cout << "  waits for " << OneLine(what) << "\n";
-  }
-  for (const v1::PendingStep& step : pending.steps()) {
-    std::cout << "  pending:  '" << poll::KindName(static_cast<uint8_t>(step.kind())) << "', "
-              << step.officials_size() << " of " << step.needed()
-              << " approvals: " << Joined(Approvers(step, &d))
-              << (step.stale() ? "; the ledger moved on, all must approve anew" : "") << "\n";
-  }
-  return absl::OkStatus();
-}
-
 absl::Status List(const GlobalOptions& global) {
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
@@ -391,16 +333,7 @@ void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
 
   AddStepCommands(polls, global, action);
   AddResultCommands(polls, global, action);
-  {
-    auto poll = std::make_shared<Hash32>();
-    CLI::App* command = polls->add_subcommand(
-        "status", "How a poll stands, what it waits for, and who approved what is pending");
-    AddPoll(command, poll.get());
-    global.AddServer(command);
-    AddExample(command, "urna poll status --poll 3f…9a --server vote.example:7443");
-    command->callback(
-        [&global, action, poll] { *action = [&global, poll] { return Status(global, *poll); }; });
-  }
+  AddStatusCommand(polls, global, action);
   {
     CLI::App* command = polls->add_subcommand("list", "The polls of a server");
     global.AddServer(command);

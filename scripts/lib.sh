@@ -25,7 +25,7 @@ start_server() {
 # waits for, WORDS.
 wait_for_poll() {
   local urna=$1 poll=$2 words=$3 last=$((SECONDS + $4))
-  until "$urna" --json poll status --poll "$poll" |
+  until "$urna" --json poll status --quick --poll "$poll" |
     jq -e --arg w "$words" '[.phase, .waiting_for[]] | any(contains($w))' >/dev/null; do
     [ $SECONDS -lt "$last" ] || { echo "the poll did not come to \"$words\" in $4 s" >&2; return 1; }
     sleep 0.2

@@ -232,6 +232,13 @@ TEST_F(CliPollTest, RunsFromDefinitionToCertificate) {
   TakeStep("pause --reason 'a fault is looked into'", "paused");
   const Json status = Run(Cat("poll status --json", Poll())).json();
   EXPECT_EQ(status["phase"], "paused");
+  EXPECT_EQ(status["verified"], true);
+  EXPECT_THAT(status["next"][0], HasSubstr("urna poll resume --poll "));
+  const Outcome checklist = Run(Cat("poll status", Poll()));
+  EXPECT_THAT(checklist.out,
+              AllOf(HasSubstr("[x] opened"), HasSubstr("by Official 1, Official 3"),
+                    HasSubstr("[!] voting is PAUSED"), HasSubstr("a fault is looked into"),
+                    HasSubstr("[ ] closed"), HasSubstr("[x] trustees confirmed")));
   EXPECT_EQ(status["sha256"], base::Hex(crypto::HashSha256(election_.state().definition_json())));
   TakeStep("resume", "resumed");
   TakeStep("extend --end 2014-05-25T17:00:00Z --reason 'power cut'", "extended");
@@ -465,7 +472,8 @@ TEST_F(CliPollTest, AnOfficialSignsNothingOnAFaultyLedger) {
   const Outcome outcome = Step("close", 1);
   EXPECT_EQ(outcome.status, 1);
   EXPECT_THAT(outcome.err, HasSubstr("(ballot.proof-invalid)"));
-  EXPECT_THAT(Run(Cat("poll status --json", Poll())).json()["pending"], IsEmpty());
+  EXPECT_THAT(Run(Cat("poll status --quick --json", Poll())).json()["pending"], IsEmpty());
+  ExpectError(Cat("poll status", Poll()), 1, "(ballot.proof-invalid)");
 }
 
 TEST_F(CliPollTest, ATrusteeDecryptsNothingOnAFaultyLedger) {

@@ -223,7 +223,7 @@ TEST(Officials, ApprovalsOfALedgerThatMovedOnAreDropped) {
   const poll::Payload cancelled = poll::Cancelled{.reason = "a mistake", .approvals = {}};
   const poll::Payload other = poll::Cancelled{.reason = "another", .approvals = {}};
   ASSERT_TRUE(s.Approve(cancelled, 0).ok());
-  ASSERT_TRUE(s.Approve(other, 1).ok());
+  ASSERT_TRUE(s.Approve(other, 2).ok());
   v1::PendingRequest request;
   request.set_poll(std::string(base::View(s.poll())));
   v1::PendingResponse pending;
