@@ -212,6 +212,15 @@ absl::Status CreatePoll(const GlobalOptions& global, const std::string& path,
 
 // --- Reading -------------------------------------------------------------------------------------
 
+/// The steps that lack approvals: none on a server that runs issuers only, which takes no steps.
+absl::StatusOr<v1::PendingResponse> FetchPending(Connection& connection, const std::string& poll) {
+  v1::PendingRequest request;
+  request.set_poll(poll);
+  auto pending = Call(connection.officials(), &v1::Officials::Stub::Pending, request);
+  if (absl::IsUnimplemented(pending.status())) return v1::PendingResponse();
+  return pending;
+}
+
 /// Who approved, by name where the definition knows the key.
 std::vector<std::string> Approvers(const v1::PendingStep& step,
                                    const poll::Definition* definition) {
@@ -239,11 +248,7 @@ absl::Status Status(const GlobalOptions& global, const Hash32& poll) {
   status_request.set_poll(id);
   URNA_ASSIGN_OR_RETURN(const v1::StatusResponse status,
                         Call(connection->reading(), &v1::Reading::Stub::Status, status_request));
-  v1::PendingRequest pending_request;
-  pending_request.set_poll(id);
-  URNA_ASSIGN_OR_RETURN(
-      const v1::PendingResponse pending,
-      Call(connection->officials(), &v1::Officials::Stub::Pending, pending_request));
+  URNA_ASSIGN_OR_RETURN(const v1::PendingResponse pending, FetchPending(*connection, id));
 
   const std::string sha256 = base::Hex(crypto::HashSha256(view->state().definition_json()));
   if (global.json) {
@@ -293,9 +298,7 @@ absl::Status List(const GlobalOptions& global) {
   URNA_ASSIGN_OR_RETURN(
       const v1::ListPollsResponse response,
       Call(connection->reading(), &v1::Reading::Stub::ListPolls, v1::ListPollsRequest()));
-  URNA_ASSIGN_OR_RETURN(
-      const v1::PendingResponse pending,
-      Call(connection->officials(), &v1::Officials::Stub::Pending, v1::PendingRequest()));
+  URNA_ASSIGN_OR_RETURN(const v1::PendingResponse pending, FetchPending(*connection, ""));
   if (global.json) {
     Json polls = Json::array();
     for (const v1::PollSummary& poll : response.polls()) {
