@@ -213,31 +213,13 @@ absl::Status CreatePoll(const GlobalOptions& global, const std::string& path,
 
 // --- Reading -------------------------------------------------------------------------------------
 
-/// Who approved, by name where the definition knows the key.
-std::vector<std::string> Approvers(const v1::PendingStep& step,
-                                   const poll::Definition* definition) {
-  std::vector<std::string> names;
-  for (const std::string& key : step.officials()) {
-    std::string name = base::Hex(key);
-    if (definition != nullptr) {
-      for (const poll::Party& official : definition->officials) {
-        if (base::View(official.key) == key) name = OneLine(official.name);
-      }
-    }
-    names.push_back(std::move(name));
-  }
-  return names;
-}
-
 absl::Status List(const GlobalOptions& global) {
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
   URNA_ASSIGN_OR_RETURN(
       const v1::ListPollsResponse response,
       Call(connection->reading(), &v1::Reading::Stub::ListPolls, v1::ListPollsRequest()));
-  URNA_ASSIGN_OR_RETURN(
-      const v1::PendingResponse pending,
-      Call(connection->officials(), &v1::Officials::Stub::Pending, v1::PendingRequest()));
+  URNA_ASSIGN_OR_RETURN(const v1::PendingResponse pending, ListPending(*connection, ""));
   if (global.json) {
     Json polls = Json::array();
     for (const v1::PollSummary& poll : response.polls()) {
@@ -251,7 +233,9 @@ absl::Status List(const GlobalOptions& global) {
     }
     Json proposed = Json::array();
     for (const v1::PendingStep& step : pending.steps()) {
-      proposed.push_back({{"approved_by", Approvers(step, nullptr)}, {"needed", step.needed()}});
+      std::vector<std::string> keys;
+      for (const std::string& key : step.officials()) keys.push_back(base::Hex(key));
+      proposed.push_back({{"approved_by", keys}, {"needed", step.needed()}});
     }
     PrintJson({{"polls", polls}, {"being_defined", proposed}});
     return absl::OkStatus();

@@ -115,6 +115,11 @@ absl::Status FromGrpc(const grpc::Status& status, const grpc::ClientContext& con
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
     return base::Failure(code, Cat("the server did not answer in time: ", message));
   }
+  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
+    return base::Failure(code,
+                         "this server does not do that; is it one that runs issuers only, or an "
+                         "older one?");
+  }
   return base::Failure(code, message.empty() ? "the server failed without a message" : message);
 }
 

@@ -150,10 +150,7 @@ struct Judge {
 
 /// Whether somebody proposed just this step, so that the server holds its attachment.
 absl::StatusOr<bool> IsPending(Connection& connection, const v1::Step& step) {
-  v1::PendingRequest request;
-  request.set_poll(step.poll());
-  URNA_ASSIGN_OR_RETURN(const v1::PendingResponse pending,
-                        Call(connection.officials(), &v1::Officials::Stub::Pending, request));
+  URNA_ASSIGN_OR_RETURN(const v1::PendingResponse pending, ListPending(connection, step.poll()));
   return std::ranges::any_of(pending.steps(), [&](const v1::PendingStep& other) {
     return other.kind() == step.kind() && other.body() == step.body() && !other.stale();
   });
@@ -246,12 +243,18 @@ absl::Status MayTake(const poll::State& state, const poll::Payload& step) {
 
 std::string PendingStep::code() const { return base::Hex(crypto::HashSha256(body)).substr(0, 8); }
 
+absl::StatusOr<v1::PendingResponse> ListPending(Connection& connection, const std::string& poll) {
+  v1::PendingRequest request;
+  request.set_poll(poll);
+  auto pending = Call(connection.officials(), &v1::Officials::Stub::Pending, request);
+  if (absl::IsUnimplemented(pending.status())) return v1::PendingResponse();
+  return pending;
+}
+
 absl::StatusOr<std::vector<PendingStep>> FetchPending(Connection& connection,
                                                       const poll::State& state) {
-  v1::PendingRequest request;
-  request.set_poll(std::string(base::View(state.poll())));
   URNA_ASSIGN_OR_RETURN(const v1::PendingResponse response,
-                        Call(connection.officials(), &v1::Officials::Stub::Pending, request));
+                        ListPending(connection, std::string(base::View(state.poll()))));
   const poll::Definition& definition = *state.definition();
   const auto numbers = [&](const auto& keys) {
     std::vector<uint32_t> out;

@@ -28,6 +28,10 @@ absl::StatusOr<v1::ApproveResponse> Approve(Connection& connection, const poll::
                                             const crypto::Ed25519Key& key,
                                             std::string_view attachment);
 
+/// The steps that lack approvals, as the server says: of a poll, or being defined if `poll` is "".
+/// None on a server that runs issuers only, which takes no steps.
+absl::StatusOr<v1::PendingResponse> ListPending(Connection& connection, const std::string& poll);
+
 /// A step that lacks approvals, as the server says: whoever signs it checks its content, not who
 /// approved it before.
 struct PendingStep {
