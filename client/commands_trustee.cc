@@ -292,7 +292,7 @@ absl::Status RunCombine(const GlobalOptions& global, const CombineFlags& flags) 
     trustees.push_back(share.trustee);
     names += Cat(names.empty() ? "" : ", ", name);
   }
-  Say(global, Cat("The shares of ", names, " decrypt the test votes together",
+  Say(global, Cat("The shares of ", names, " together decrypt the test votes",
                   shares.front().label.empty() ? "" : Cat(" of \"", shares.front().label, "\""),
                   "; any ", definition.trustees_needed, " of ", definition.trustees.size(),
                   " trustees will decrypt the result."));

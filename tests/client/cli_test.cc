@@ -574,7 +574,7 @@ TEST_F(CliPollTest, TrusteesRehearseTogetherBeforeOpening) {
   }
   const Outcome together = Run(Cat("trustee combine share1 share3", Poll()));
   EXPECT_EQ(together.status, 0) << together.err;
-  EXPECT_THAT(together.out, HasSubstr("The shares of Trustee 1, Trustee 3 decrypt"));
+  EXPECT_THAT(together.out, HasSubstr("The shares of Trustee 1, Trustee 3 together decrypt"));
   ExpectError(Cat("trustee combine share1", Poll()), 1, "1 of 2");
   ExpectError(Cat("trustee combine t1.key share1", Poll()), 2, "t1.key: is not a share");
   // Neither ledger nor file changed.
