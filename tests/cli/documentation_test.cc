@@ -124,7 +124,7 @@ TEST_F(ProgramsTest, BashCompletesCommandsOptionsChoicesFilesAndFolders) {
   EXPECT_THAT(Complete("urna", {"vote", "--wallet", "show", "--cred"}),
               ElementsAre("--credential", "--credential-passphrase-file"));
   EXPECT_THAT(Complete("urna-server", {"r"}), ElementsAre("run"));
-  EXPECT_THAT(Complete("urna-server", {"run", "--lis"}), ElementsAre("--listen"));
+  EXPECT_THAT(Complete("urna-server", {"run", "--liste"}), ElementsAre("--listen"));
   EXPECT_THAT(Complete("urna-verify", {"man"}), ElementsAre("man1", "man8"));
   EXPECT_THAT(Complete("urna-verify", {"man1", "--si"}), ElementsAre("--since"));
 }

@@ -87,6 +87,16 @@ class FakeServer final : public v1::Reading::Service,
     return ledger::SignCheckpoint({election_.checkpoint_key().name, tree.size(), tree.Root()}, key);
   }
 
+  /// All issuers are here.
+  grpc::Status Info(grpc::ServerContext*, const v1::InfoRequest*,
+                    v1::InfoResponse* response) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (const poll::Party& issuer : election_.state().definition()->issuers) {
+      response->add_issuer_keys(std::string(base::View(issuer.key)));
+    }
+    return grpc::Status::OK;
+  }
+
   grpc::Status Checkpoint(grpc::ServerContext* context, const v1::CheckpointRequest*,
                           v1::CheckpointResponse* response) override {
     const std::lock_guard<std::mutex> lock(mutex_);
