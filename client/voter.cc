@@ -57,8 +57,9 @@ absl::StatusOr<crypto::IssuerAnswer> DecodeAnswer(std::string_view bytes) {
 
 bool MayTryAgain(const absl::Status& status) {
   const std::string reject = base::RejectId(status);
-  // An issuer that was restarted has forgotten its sessions, at no cost to the voter.
-  if (!reject.empty()) return reject == "token.session-unknown";
+  // An issuer that was restarted has forgotten its sessions, at no cost to the voter. One that runs
+  // elsewhere hears a moment later than the voter that the poll was opened.
+  if (!reject.empty()) return reject == "token.session-unknown" || reject == "issuing.not-open";
   return status.code() == absl::StatusCode::kUnavailable ||
          status.code() == absl::StatusCode::kDeadlineExceeded ||
          status.code() == absl::StatusCode::kResourceExhausted;

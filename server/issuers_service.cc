@@ -81,10 +81,7 @@ class IssuersService::Submission final : public grpc::ServerReadReactor<v1::Issu
     if (!queued.ok()) End(queued);
   }
 
-  void OnDone() override {
-    if (seat_.has_value()) service_.Leave(*seat_);
-    delete this;
-  }
+  void OnDone() override { delete this; }
 
  private:
   absl::Status Begin() {
@@ -243,7 +240,11 @@ class IssuersService::Submission final : public grpc::ServerReadReactor<v1::Issu
     return absl::OkStatus();
   }
 
-  void End(const absl::Status& status) { Finish(ToGrpc(status, context_)); }
+  /// The seat is free before the issuer hears the answer: it may send again at once.
+  void End(const absl::Status& status) {
+    if (seat_.has_value()) service_.Leave(*seat_);
+    Finish(ToGrpc(status, context_));
+  }
 
   IssuersService& service_;
   grpc::CallbackServerContext* const context_;
