@@ -161,7 +161,13 @@ TEST(Timing, NothingPublicMovesBetweenPublications) {
   uint64_t unseen = published;
   for (uint64_t hour = 0; hour < 4; ++hour) {
     SCOPED_TRACE("hour " + std::to_string(hour));
+    const std::string log = s.log();
     s.clock.Set(boundary + hour * kHour + 17);
+    // A server counts the hour in which it started at its end.
+    if (hour == 1 || hour == 3) {
+      Await([&] { return s.log().find("'issuance counted'", log.size()) != std::string::npos; },
+            "the hourly count");
+    }
     // Tokens, first votes, votes of a key that is published, refusals, and the hourly counts.
     ASSERT_TRUE(s.Cast(s.MakeBallot(hour % 3, 0)).ok());
     ASSERT_TRUE(s.Cast(s.MakeBallot(3, static_cast<int>(hour % 2))).ok());
@@ -177,7 +183,7 @@ TEST(Timing, NothingPublicMovesBetweenPublications) {
       EXPECT_EQ(Snapshot(s), before);
     }
   }
-  EXPECT_GE(unseen, published + 15) << "3 ballots an hour and 3 counts of tokens";
+  EXPECT_GE(unseen, published + 14) << "3 ballots an hour and counts of tokens";
 
   s.clock.Set(boundary + kPublishEvery);
   Await([&] { return s.Status().size() >= unseen; }, "the publication");
