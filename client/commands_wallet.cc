@@ -39,6 +39,7 @@ struct StatusFlags {
 /// What is known about one issuer's answer to the resident's credential. Empty: not known.
 struct IssuerStatus {
   std::optional<bool> answered;         ///< says the issuer
+  std::string failure;                  ///< why it could not be asked
   std::optional<bool> for_this_wallet;  ///< what it answered, or has in its register
   std::optional<bool> in_register;
   bool signature_holds = true;  ///< of the credential, in the register
@@ -82,6 +83,7 @@ class StatusReport {
   std::vector<IssuerStatus> issuers_;
   LedgerStatus shown_;
   std::vector<std::string> alarms_;
+  absl::Status failed_;  ///< of the first issuer that could not be asked
 };
 
 absl::Status StatusReport::Open() {
@@ -210,7 +212,12 @@ absl::Status StatusReport::AskIssuers() {
       issuers_[i].answered = false;
       continue;
     }
-    if (!stored.ok()) return base::Annotate(stored.status(), Cat("issuer ", IssuerName(i)));
+    if (!stored.ok()) {
+      // The others are asked all the same.
+      issuers_[i].failure = std::string(stored.status().message());
+      if (failed_.ok()) failed_ = base::Annotate(stored.status(), Cat("issuer ", IssuerName(i)));
+      continue;
+    }
     issuers_[i].answered = true;
     if (!wallet_.has_value()) continue;
     issuers_[i].for_this_wallet =
@@ -264,7 +271,9 @@ void StatusReport::Print() const {
                               : *status.for_this_wallet           ? ", for this wallet"
                                                                   : ", for ANOTHER wallet";
     std::cout << "  " << OneLine(IssuerName(i)) << ": ";
-    if (!status.answered.has_value()) {
+    if (!status.failure.empty()) {
+      std::cout << "could not be asked (" << OneLine(status.failure) << ")";
+    } else if (!status.answered.has_value()) {
       std::cout << "not asked whether it gave a token (that needs your code or key)";
     } else if (*status.answered) {
       std::cout << "gave a token" << whose;
@@ -324,6 +333,7 @@ void StatusReport::PrintAsJson() const {
   for (size_t i = 0; i < issuers_.size(); ++i) {
     issuers.push_back({{"name", IssuerName(i)},
                        {"answered", known(issuers_[i].answered)},
+                       {"failure", issuers_[i].failure},
                        {"for_this_wallet", known(issuers_[i].for_this_wallet)},
                        {"in_register", known(issuers_[i].in_register)}});
   }
@@ -355,8 +365,8 @@ absl::Status StatusReport::Run() {
   URNA_RETURN_IF_ERROR(AskIssuers());
   Judge();
   global_.json ? PrintAsJson() : Print();
-  if (alarms_.empty()) return absl::OkStatus();
-  return base::Reject("vote.alarm", alarms_.front());
+  if (!alarms_.empty()) return base::Reject("vote.alarm", alarms_.front());
+  return failed_;
 }
 
 // --- list and show ---
