@@ -58,6 +58,7 @@ bool IsValidSignature(std::string_view text, const NoteSignature& signature, con
     if (blob.size() != 8 + 64) return false;
     uint64_t timestamp = 0;
     for (const char c : blob.substr(0, 8)) timestamp = timestamp << 8 | static_cast<uint8_t>(c);
+    if (timestamp >> 63 != 0) return false;  // C2SP tlog-cosignature
     message = CosignedText(text, timestamp);
     blob.remove_prefix(8);
   } else if (key.type == kTypeEd25519) {

@@ -106,6 +106,11 @@ TEST(CheckpointTest, RefusesFalseCosignatures) {
   note.signatures = {Cosign(other, kWitness, key, 1679315147)};
   EXPECT_FALSE(HasCosignature(note, WitnessKey()));
 
+  note.signatures = {Cosign(LogAt15(), kWitness, key, (uint64_t{1} << 63) - 1)};
+  EXPECT_TRUE(HasCosignature(note, WitnessKey()));
+  note.signatures = {Cosign(LogAt15(), kWitness, key, uint64_t{1} << 63)};
+  EXPECT_FALSE(HasCosignature(note, WitnessKey()));
+
   // A plain signature is no cosignature, under either type of key.
   note.signatures = {SignNote(note.text, kWitness, key)};
   NoteKey plain = WitnessKey();
