@@ -231,21 +231,12 @@ absl::Status Sequencer::CheckNewPoll(const LivePoll& poll, const TouchedPolls& t
   for (const auto& [id, other] : touched) {
     if (other.is_new) others.push_back(other.poll);
   }
-  const std::string& origin = poll.state.definition()->ballot_box.name;
   size_t unfinished = 0;
   for (const auto& other : others) {
-    const auto view = other->view();
     if (other->id == poll.id) {
       return Reject("poll.exists", Cat("poll ", base::Hex(poll.id), " was defined before"));
     }
-    // A poll of this batch has no view yet.
-    const auto& definition =
-        view->definition != nullptr ? view->definition : other->state.definition();
-    if (definition->ballot_box.name == origin) {
-      return Reject("definition.origin-used",
-                    Cat("another poll of this server has the origin \"", origin, "\""));
-    }
-    if (!IsOver(view->phase)) ++unfinished;
+    if (!IsOver(other->view()->phase)) ++unfinished;
   }
   if (unfinished >= options_.max_polls) {
     return base::Failure(absl::StatusCode::kResourceExhausted,

@@ -134,6 +134,16 @@ absl::Status Steps::CheckServerRules(const poll::Definition& definition) const {
   return absl::OkStatus();
 }
 
+absl::Status Steps::CheckOrigin(const poll::Definition& definition) const {
+  for (const std::shared_ptr<LivePoll>& poll : book_.All()) {
+    if (poll->view()->definition->ballot_box.name != definition.ballot_box.name) continue;
+    return Reject("definition.origin-used",
+                  Cat("poll ", base::Hex(poll->id), " of this server has the origin \"",
+                      definition.ballot_box.name, "\" already"));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Steps::Proposal> Steps::MakeProposal(const Step& step,
                                                     std::string attachment) const {
   Proposal proposal;
@@ -217,7 +227,12 @@ void Steps::DropStaleApprovals(Proposal& proposal) const {
 }
 
 void Steps::DropImpossible(const std::optional<Hash32>& poll) {
-  if (!poll.has_value()) return;
+  if (!poll.has_value()) {
+    std::erase_if(proposals_, [&](const auto& entry) {
+      return !entry.second.step.poll.has_value() && !CheckOrigin(*entry.second.definition).ok();
+    });
+    return;
+  }
   const auto live = book_.Find(*poll);
   if (live == nullptr) return;
   const poll::Phase phase = live->view()->phase;
@@ -284,7 +299,8 @@ absl::StatusOr<Steps::Progress> Steps::Approve(const Step& step, std::string att
   // One truth: what the ledger would say to the step with the approvals so far.
   const std::shared_ptr<LivePoll> poll = step.poll.has_value() ? book_.Find(*step.poll) : nullptr;
   absl::StatusOr<std::vector<Checked>> group = Assemble(proposal);
-  absl::Status verdict = group.status();
+  absl::Status verdict = poll == nullptr ? CheckOrigin(*proposal.definition) : absl::OkStatus();
+  verdict.Update(group.status());
   if (verdict.ok()) {
     poll::State trial = [&] {
       if (poll == nullptr) return poll::State(nullptr);

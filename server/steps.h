@@ -101,6 +101,9 @@ class Steps {
   static Key KeyOf(const std::optional<Hash32>& poll, poll::RecordKind kind,
                    const std::string& body);
   absl::Status CheckServerRules(const poll::Definition& definition) const;
+  /// No two polls of a server have one origin. Only steps, one at a time, make polls.
+  /// Errors: Reject("definition.origin-used").
+  absl::Status CheckOrigin(const poll::Definition& definition) const;
   absl::StatusOr<Proposal> MakeProposal(const Step& step, std::string attachment) const;
   absl::Status MakeRoom(const Proposal& proposal);
   void DropStaleApprovals(Proposal& proposal) const;

@@ -126,12 +126,23 @@ TEST(Officials, RefusesDefinitionsThatAreNotForThisServer) {
 TEST(Officials, RefusesASecondPollOfOneOrigin) {
   TestServer s(kSmall);
   s.Start();
+  const std::string json = s.election.definition_json();
+  const std::string rival = Replaced(json, "test-roll", "other-roll");
+  ASSERT_TRUE(s.Approve(DefinedOf(rival), 2, rival).ok());
   s.Define();
-  const std::string again = Replaced(s.election.definition_json(), "test-roll", "other-roll");
-  ASSERT_TRUE(s.Approve(DefinedOf(again), 0, again).ok());
-  ExpectRefused(s.Approve(DefinedOf(again), 1), "definition.origin-used",
-                grpc::StatusCode::INVALID_ARGUMENT);
-  const std::string third = Replaced(again, "urna.example/test", "urna.example/third");
+  // What was proposed under this origin before waits no longer.
+  v1::PendingResponse pending;
+  TestServer::Run([&](auto* context) { return s.officials->Pending(context, {}, &pending); });
+  EXPECT_EQ(pending.steps_size(), 0);
+  const auto refuses = [&](const std::string& text) {
+    ExpectRefused(s.Approve(DefinedOf(text), 1, text), "definition.origin-used",
+                  grpc::StatusCode::INVALID_ARGUMENT);
+  };
+  refuses(rival);
+  refuses(json);  // an official who runs the same command after it was recorded
+  s.Restart();
+  refuses(rival);
+  const std::string third = Replaced(rival, "urna.example/test", "urna.example/third");
   ASSERT_TRUE(s.Approve(DefinedOf(third), 0, third).ok());
   EXPECT_TRUE(s.Approve(DefinedOf(third), 1).ok());
 }
