@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -134,6 +135,21 @@ absl::Status MakeFolders(const std::string& path, mode_t mode) {
     return SystemError("create the folder", path);
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<FileLock> FileLock::Acquire(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return SystemError("create", path);
+  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return FileLock(fd);
+  const absl::Status failed = errno == EWOULDBLOCK ? Failure(absl::StatusCode::kFailedPrecondition,
+                                                             Cat(path, ": is locked"))
+                                                   : SystemError("lock", path);
+  close(fd);
+  return failed;
+}
+
+FileLock::~FileLock() {
+  if (fd_ >= 0) close(fd_);
 }
 
 }  // namespace urna::base

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -16,8 +17,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes =
 
 /// Replaces `path` atomically: temporary file beside it, fsync, rename, fsync of the folder.
 /// Nothing half-written is ever visible under `path`.
-absl::Status WriteFileAtomic(const std::string& path, std::string_view content,
-                             mode_t mode = 0644);
+absl::Status WriteFileAtomic(const std::string& path, std::string_view content, mode_t mode = 0644);
 
 /// Like WriteFileAtomic, but AlreadyExists if `path` exists.
 absl::Status CreateFileAtomic(const std::string& path, std::string_view content,
@@ -25,5 +25,23 @@ absl::Status CreateFileAtomic(const std::string& path, std::string_view content,
 
 /// mkdir -p. New folders get `mode`.
 absl::Status MakeFolders(const std::string& path, mode_t mode = 0755);
+
+/// An exclusive lock on a file, which is made for this purpose and stays; against other processes
+/// as well as other objects of this one. Ends with the object or the process, however that ends.
+class FileLock {
+ public:
+  /// Errors: FailedPrecondition "PATH: is locked" if it is held; NotFound (no folder), Unavailable.
+  static absl::StatusOr<FileLock> Acquire(const std::string& path);
+  FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileLock& operator=(FileLock&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~FileLock();
+
+ private:
+  explicit FileLock(int fd) : fd_(fd) {}
+  int fd_;
+};
 
 }  // namespace urna::base

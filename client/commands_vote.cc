@@ -292,7 +292,7 @@ class Session {
   const VoteFlags& flags_;
   Identification id_;
   std::string path_;
-  std::optional<WalletLock> lock_;
+  std::optional<base::FileLock> lock_;
   bool fresh_ = false;  ///< the wallet is made in this run
   std::optional<Wallet> wallet_;
   std::optional<SecretText> passphrase_;
@@ -312,7 +312,7 @@ absl::Status Session::Start() {
   URNA_ASSIGN_OR_RETURN(id_, flags_.credential.Identify());
   URNA_ASSIGN_OR_RETURN(path_, flags_.wallet.Resolve(flags_.poll));
   if (flags_.wallet.path.empty()) URNA_RETURN_IF_ERROR(MakeRoomFor(path_));
-  URNA_ASSIGN_OR_RETURN(lock_, WalletLock::Acquire(path_));
+  URNA_ASSIGN_OR_RETURN(lock_, LockWallet(path_));
   fresh_ = !std::filesystem::exists(path_);
   if (!fresh_ && flags_.restore) {
     return base::Failure(absl::StatusCode::kAlreadyExists,

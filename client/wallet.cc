@@ -1,15 +1,10 @@
 #include "client/wallet.h"
 
-#include <fcntl.h>
 #include <sodium.h>
 #include <stdlib.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -85,11 +80,6 @@ WalletSummary::State StateOf(const Wallet& wallet) {
   if (wallet.pending.has_value()) return State::kPending;
   if (wallet.last_revision > 0) return State::kCast;
   return wallet.has_all_tokens() ? State::kToken : State::kNew;
-}
-
-absl::Status SystemError(const std::string& path, std::string_view what) {
-  return base::Failure(absl::StatusCode::kUnavailable,
-                       Cat(path, ": ", what, ": ", strerror(errno)));
 }
 
 }  // namespace
@@ -250,25 +240,13 @@ absl::StatusOr<Wallet> LoadWallet(const std::string& path, const crypto::SecretT
   return wallet;
 }
 
-absl::StatusOr<WalletLock> WalletLock::Acquire(const std::string& path) {
+absl::StatusOr<base::FileLock> LockWallet(const std::string& path) {
   // Not on the wallet itself: saving puts a new file in its place.
-  const std::string lock = Cat(path, ".lock");
-  const int fd = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return SystemError(lock, "cannot be made");
-  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return WalletLock(fd);
-  const absl::Status failed =
-      errno == EWOULDBLOCK
-          ? base::Failure(absl::StatusCode::kFailedPrecondition,
-                          Cat(path,
-                              ": another urna is using this wallet; wait until it is done, "
-                              "or stop it"))
-          : SystemError(lock, "cannot be locked");
-  close(fd);
-  return failed;
-}
-
-WalletLock::~WalletLock() {
-  if (fd_ >= 0) close(fd_);
+  auto lock = base::FileLock::Acquire(Cat(path, ".lock"));
+  if (!absl::IsFailedPrecondition(lock.status())) return lock;
+  return base::Failure(
+      absl::StatusCode::kFailedPrecondition,
+      Cat(path, ": another urna is using this wallet; wait until it is done, or stop it"));
 }
 
 absl::StatusOr<std::string> WalletFolder() {

@@ -4,11 +4,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/file.h"
 #include "crypto/group.h"
 #include "crypto/hash.h"
 #include "crypto/secret.h"
@@ -80,22 +80,9 @@ absl::Status SaveWallet(const std::string& path, const Wallet& wallet,
 absl::StatusOr<Wallet> LoadWallet(const std::string& path, const crypto::SecretText& passphrase);
 
 /// Keeps other processes from using the wallet at `path` (which need not exist yet) at the same
-/// time, by a lock on "<path>.lock"; ends with this object or with the process, however it ends.
-class WalletLock {
- public:
-  /// Errors: FailedPrecondition if another process holds it; Unavailable.
-  static absl::StatusOr<WalletLock> Acquire(const std::string& path);
-  WalletLock(WalletLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  WalletLock& operator=(WalletLock&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~WalletLock();
-
- private:
-  explicit WalletLock(int fd) : fd_(fd) {}
-  int fd_;
-};
+/// time, by a lock on "<path>.lock". Errors: FailedPrecondition if another process holds it; those
+/// of FileLock.
+absl::StatusOr<base::FileLock> LockWallet(const std::string& path);
 
 // --- Several residents on one device: FOLDER/<poll id>/<label>.wallet
 

@@ -122,6 +122,20 @@ TEST_F(FileTest, ReplacesAtomicallyAndLeavesNothingBehind) {
   EXPECT_EQ(files, 1u);
 }
 
+TEST_F(FileTest, ALockIsHeldByOneObjectAndEndsWithIt) {
+  const std::string path = folder_ + "/lock";
+  {
+    auto lock = FileLock::Acquire(path);
+    ASSERT_TRUE(lock.ok()) << lock.status();
+    EXPECT_EQ(FileLock::Acquire(path).status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_TRUE(FileLock::Acquire(folder_ + "/other").ok());
+    const FileLock moved = *std::move(lock);
+    EXPECT_EQ(FileLock::Acquire(path).status().code(), absl::StatusCode::kFailedPrecondition);
+  }
+  EXPECT_TRUE(FileLock::Acquire(path).ok());
+  EXPECT_EQ(FileLock::Acquire(folder_ + "/none/lock").status().code(), absl::StatusCode::kNotFound);
+}
+
 TEST_F(FileTest, NamesThePathInEveryError) {
   EXPECT_EQ(ReadFile(folder_ + "/none").status().code(), absl::StatusCode::kNotFound);
   EXPECT_NE(ReadFile(folder_ + "/none").status().message().find("/none"), absl::string_view::npos);

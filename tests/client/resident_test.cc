@@ -332,7 +332,7 @@ TEST_F(ResidentTest, AMistypedLabelLeavesNoWalletBehind) {
 TEST_F(ResidentTest, TwoProcessesDoNotUseAWalletAtOnce) {
   MustVote(Cat("--resident jan --credential v0.key --token-only", Answers()));
   const auto lock =
-      WalletLock::Acquire(WalletPath(Path("wallets"), election_.state().poll(), "jan").value());
+      LockWallet(WalletPath(Path("wallets"), election_.state().poll(), "jan").value());
   ASSERT_TRUE(lock.ok());
   ExpectError(Cat("vote --resident jan", Answers(), Poll(), Server()), 1,
               "another urna is using this wallet");

@@ -209,20 +209,19 @@ TEST_F(WalletTest, ShowsItsStateWithoutPassphraseButNotHowOftenItVoted) {
 }
 
 TEST_F(WalletTest, IsForOneProcessAtATime) {
-  auto lock = WalletLock::Acquire(Path());
+  auto lock = LockWallet(Path());
   ASSERT_TRUE(lock.ok()) << lock.status();
   // A lock is the open file's, so that this process is refused like any other.
-  const auto second = WalletLock::Acquire(Path());
+  const auto second = LockWallet(Path());
   EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("another urna"));
   // Saving puts a new file in the wallet's place, and the lock holds on.
   ASSERT_TRUE(SaveWallet(Path(), SomeWallet(), SecretText("secret")).ok());
-  EXPECT_FALSE(WalletLock::Acquire(Path()).ok());
-  EXPECT_TRUE(WalletLock::Acquire(Path() + "2").ok());
-  { const WalletLock moved = std::move(*lock); }
-  EXPECT_TRUE(WalletLock::Acquire(Path()).ok());
-  EXPECT_EQ(WalletLock::Acquire(folder_ + "/absent/wallet").status().code(),
-            absl::StatusCode::kUnavailable);
+  EXPECT_FALSE(LockWallet(Path()).ok());
+  EXPECT_TRUE(LockWallet(Path() + "2").ok());
+  { const base::FileLock moved = std::move(*lock); }
+  EXPECT_TRUE(LockWallet(Path()).ok());
+  EXPECT_EQ(LockWallet(folder_ + "/absent/wallet").status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(WalletTest, LabelsAreNamesAndNoPaths) {
@@ -263,7 +262,7 @@ TEST_F(WalletTest, ListsTheWalletsOfEachPollAndResident) {
   put(other, "strayed");
   ASSERT_TRUE(base::WriteFileAtomic(WalletPath(folder_, wallet.poll, "zepsuty").value(), "?").ok());
   ASSERT_TRUE(base::WriteFileAtomic(folder_ + "/notes.wallet", "?").ok());
-  ASSERT_TRUE(WalletLock::Acquire(WalletPath(folder_, wallet.poll, "jan").value()).ok());
+  ASSERT_TRUE(LockWallet(WalletPath(folder_, wallet.poll, "jan").value()).ok());
 
   const auto listed = ListWallets(folder_, wallet.poll).value();
   ASSERT_EQ(listed.size(), 3u);
