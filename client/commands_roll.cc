@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "client/cli.h"
+#include "client/commands_steps.h"
 #include "client/official.h"
 #include "client/poll_view.h"
 #include "client/roll.h"
@@ -368,20 +369,8 @@ absl::Status RunPersonsCheck(const GlobalOptions& global, const PersonsFlags& fl
 struct ImportFlags {
   std::string file, key, persons;
   Hash32 poll{};
+  bool separate = false;
 };
-
-/// True if somebody already proposed just this roll, so that the server holds its entries.
-absl::StatusOr<bool> IsPending(Connection& connection, const Hash32& poll_id,
-                               const poll::RollSealed& sealed) {
-  v1::PendingRequest request;
-  request.set_poll(std::string(base::View(poll_id)));
-  URNA_ASSIGN_OR_RETURN(const v1::PendingResponse pending,
-                        Call(connection.officials(), &v1::Officials::Stub::Pending, request));
-  return std::ranges::any_of(pending.steps(), [&](const v1::PendingStep& step) {
-    return step.kind() == static_cast<uint32_t>(poll::RecordKind::kRollSealed) &&
-           step.body() == poll::PayloadBody(sealed) && !step.stale();
-  });
-}
 
 absl::Status RunImport(const GlobalOptions& global, const ImportFlags& flags) {
   URNA_ASSIGN_OR_RETURN(const RollFile roll, ReadRoll(flags.file));
@@ -402,7 +391,14 @@ absl::Status RunImport(const GlobalOptions& global, const ImportFlags& flags) {
 
   sealed.count = summary.entries.size();
   sealed.parts_sha256 = poll::PartsHashOf(poll::SplitRoll(summary.entries));
-  URNA_ASSIGN_OR_RETURN(const bool proposed, IsPending(*connection, flags.poll, sealed));
+  URNA_ASSIGN_OR_RETURN(const std::vector<PendingStep> pending, FetchPending(*connection, state));
+  const std::vector<PendingStep> competing = Competing(pending, sealed, *official);
+  if (!competing.empty() && !flags.separate) return RefuseUnseen(state, sealed, competing);
+  // Then the server holds the entries.
+  const bool proposed = std::ranges::any_of(pending, [&](const PendingStep& step) {
+    return poll::KindOf(step.step) == poll::RecordKind::kRollSealed &&
+           step.body == poll::PayloadBody(sealed) && !step.approved.empty();
+  });
   const std::string attachment = proposed ? "" : poll::EncodeRollEntries(summary.entries);
   URNA_ASSIGN_OR_RETURN(const v1::ApproveResponse response,
                         Approve(*connection, state, sealed, *official, key, attachment));
@@ -567,6 +563,8 @@ void AddRollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
         ->add_option("--persons-sha256", flags->persons,
                      "SHA-256 of the office's list of persons, or the file persons.sha256")
         ->required();
+    command->add_flag("--separate", flags->separate,
+                      "Propose this roll although another official proposed another one");
     global.AddServer(command);
     global.AddPassphrase(command);
     AddExample(command,

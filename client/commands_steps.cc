@@ -30,6 +30,15 @@ using poll::RecordKind;
 constexpr size_t kMaxPaperBytes = size_t{16} << 20;
 constexpr std::chrono::seconds kLook{1};
 
+std::string OfficialNames(const poll::Definition& definition,
+                          const std::vector<uint32_t>& officials) {
+  std::string out;
+  for (const uint32_t i : officials) {
+    out += Cat(out.empty() ? "" : ", ", OneLine(definition.officials[i].name));
+  }
+  return out.empty() ? "nobody" : out;
+}
+
 struct StepFlags {
   Hash32 poll{};
   std::string command, key, folder, reason, join, outcome, issuer, file;
@@ -62,6 +71,9 @@ struct Desk {
   const poll::State& state() const { return view->state(); }
   const poll::Definition& definition() const { return *view->state().definition(); }
   std::string Name(uint32_t i) const { return OneLine(definition().officials[i].name); }
+  std::string Names(const std::vector<uint32_t>& officials) const {
+    return OfficialNames(definition(), officials);
+  }
 };
 
 absl::StatusOr<Desk> SitDown(const GlobalOptions& global, const StepFlags& flags) {
@@ -78,30 +90,6 @@ void PrintHead(const Desk& desk) {
   const poll::Definition& d = desk.definition();
   if (d.rehearsal) std::cerr << "*** REHEARSAL: this poll counts for nothing ***\n";
   std::cerr << Shown(d, d.title) << "\n";
-}
-
-std::string Names(const Desk& desk, const std::vector<uint32_t>& officials) {
-  std::string out;
-  for (const uint32_t i : officials) out += Cat(out.empty() ? "" : ", ", desk.Name(i));
-  return out.empty() ? "nobody" : out;
-}
-
-/// Another official proposed something else: this one has to know it and to choose.
-absl::Status RefuseUnseen(const Desk& desk, const StepFlags& flags, const poll::Payload& step,
-                          const std::vector<PendingStep>& competing) {
-  std::cerr << "Yours:\n  " << OneLine(DescribeStep(desk.state(), step)) << "\n";
-  for (const PendingStep& other : competing) {
-    std::cerr << "Approved by " << Names(desk, other.approved) << " since "
-              << base::FormatUtc(other.since) << ":\n  "
-              << OneLine(DescribeStep(desk.state(), other.step))
-              << "\n  to sign this one: urna poll " << flags.command << " --join " << other.code()
-              << " ...\n";
-  }
-  return base::Failure(absl::StatusCode::kFailedPrecondition,
-                       Cat("another official has proposed a different '",
-                           poll::KindName(static_cast<uint8_t>(poll::KindOf(step))),
-                           "'; nothing was signed. Give --join ", competing.front().code(),
-                           " to approve that one, or --separate to propose yours beside it"));
 }
 
 /// The pending step that `code` stands for.
@@ -137,7 +125,7 @@ absl::StatusOr<v1::ApproveResponse> Sign(const GlobalOptions& global, const Step
       for (uint32_t i = 0; i < desk.definition().officials.size(); ++i) {
         if (std::ranges::find(other.approved, i) == other.approved.end()) absent.push_back(i);
       }
-      std::cout << "Not yet: " << Names(desk, absent)
+      std::cout << "Not yet: " << desk.Names(absent)
                 << ". They see it with\n  urna poll pending --poll " << base::Hex(flags.poll)
                 << "\n";
     }
@@ -159,7 +147,7 @@ absl::Status TakeStep(const GlobalOptions& global, const StepFlags& flags, Recor
   URNA_RETURN_IF_ERROR(MayTake(desk.state(), *step));
   const std::vector<PendingStep> competing = Competing(pending, *step, desk.official);
   if (!competing.empty() && flags.join.empty() && !flags.separate) {
-    return RefuseUnseen(desk, flags, *step, competing);
+    return RefuseUnseen(desk.state(), *step, competing);
   }
   const poll::Definition& d = desk.definition();
   std::cerr << desk.Name(desk.official) << " signs (" << d.officials_needed << " of "
@@ -269,7 +257,7 @@ absl::Status CountPaper(const GlobalOptions& global, const StepFlags& flags) {
     const auto competing = Competing(pending, paper, desk.official);
     if (!competing.empty() && !flags.separate) {
       std::cerr << "Yours:\n  " << DescribePaper(d, paper) << "\nApproved by "
-                << Names(desk, competing.front().approved) << ":\n  "
+                << desk.Names(competing.front().approved) << ":\n  "
                 << DescribePaper(d, std::get<poll::PaperCounted>(competing.front().step)) << "\n";
       return base::Failure(
           absl::StatusCode::kFailedPrecondition,
@@ -364,28 +352,40 @@ absl::Status RunPending(const GlobalOptions& global, const StepFlags& flags) {
   return absl::OkStatus();
 }
 
+/// What an official types after `urna` to approve a pending step, but for the key.
 struct CommandOf {
-  const std::string& poll;
-  const std::function<std::string(std::string_view)> joined;
-  std::string operator()(const poll::RollSealed&) const {
-    return Cat("(it is `urna roll import FILE", poll, "`)");
+  const PendingStep& pending;
+  const std::string poll;  ///< flag
+
+  std::string Plain(std::string_view command) const { return Cat("poll ", command, poll); }
+  std::string Joined(std::string_view command) const {
+    return Cat("poll ", command, poll, " --join ", pending.code());
   }
-  std::string operator()(const poll::Opened&) const { return Cat("open", poll); }
-  std::string operator()(const poll::Paused&) const { return joined("pause"); }
-  std::string operator()(const poll::Resumed&) const { return Cat("resume", poll); }
-  std::string operator()(const poll::Extended&) const { return joined("extend"); }
-  std::string operator()(const poll::CredentialReplaced&) const { return joined("replace"); }
-  std::string operator()(const poll::Closed&) const { return Cat("close", poll); }
-  std::string operator()(const poll::RegisterMissing&) const { return joined("register-missing"); }
-  std::string operator()(const poll::Lot&) const { return joined("lot"); }
-  std::string operator()(const poll::PaperCounted&) const { return Cat("paper YOUR-FILE", poll); }
-  std::string operator()(const poll::Certified&) const { return Cat("certify", poll); }
-  std::string operator()(const poll::Cancelled&) const { return joined("cancel"); }
+  std::string operator()(const poll::RollSealed&) const {
+    return Cat("roll import FILE", poll, " --persons-sha256 FILE");
+  }
+  std::string operator()(const poll::Opened&) const { return Plain("open"); }
+  std::string operator()(const poll::Paused&) const { return Joined("pause"); }
+  std::string operator()(const poll::Resumed&) const { return Plain("resume"); }
+  std::string operator()(const poll::Extended&) const { return Joined("extend"); }
+  std::string operator()(const poll::CredentialReplaced&) const { return Joined("replace"); }
+  std::string operator()(const poll::Closed&) const { return Plain("close"); }
+  std::string operator()(const poll::RegisterMissing&) const { return Joined("register-missing"); }
+  std::string operator()(const poll::Lot&) const { return Joined("lot"); }
+  std::string operator()(const poll::PaperCounted&) const { return Plain("paper YOUR-FILE"); }
+  std::string operator()(const poll::Certified&) const { return Plain("certify"); }
+  std::string operator()(const poll::Cancelled&) const { return Joined("cancel"); }
   template <typename T>
   std::string operator()(const T&) const {
     return "";
   }
 };
+
+std::string CommandFor(const poll::State& state, const PendingStep& pending) {
+  return Cat("urna ",
+             std::visit(CommandOf{pending, Cat(" --poll ", base::Hex(state.poll()))}, pending.step),
+             " --key YOURS");
+}
 
 }  // namespace
 
@@ -417,13 +417,6 @@ nlohmann::json PendingJson(const poll::State& state, const std::vector<PendingSt
 
 void PrintPending(const poll::State& state, const std::vector<PendingStep>& pending) {
   const poll::Definition& d = *state.definition();
-  const auto names = [&](const std::vector<uint32_t>& officials) {
-    std::string out;
-    for (const uint32_t i : officials) {
-      out += Cat(out.empty() ? "" : ", ", OneLine(d.officials[i].name));
-    }
-    return out;
-  };
   for (const PendingStep& step : pending) {
     std::vector<uint32_t> absent;
     for (uint32_t i = 0; i < d.officials.size(); ++i) {
@@ -433,23 +426,29 @@ void PrintPending(const poll::State& state, const std::vector<PendingStep>& pend
               << poll::KindName(static_cast<uint8_t>(poll::KindOf(step.step))) << "', code "
               << step.code() << ", " << step.approved.size() << " of " << d.officials_needed
               << " approvals\n  to " << DescribeStep(state, step.step)
-              << "\n  approved: " << (step.approved.empty() ? "nobody" : names(step.approved))
-              << "; not yet: " << names(absent) << "\n";
+              << "\n  approved: " << OfficialNames(d, step.approved)
+              << "; not yet: " << OfficialNames(d, absent) << "\n";
     if (!step.lapsed.empty()) {
-      std::cout << "  the ledger moved on since " << names(step.lapsed)
+      std::cout << "  the ledger moved on since " << OfficialNames(d, step.lapsed)
                 << " approved: they must approve anew\n";
     }
-    std::cout << "  to sign it: urna poll " << StepCommand(state, step.step) << " --key YOURS\n";
+    std::cout << "  to sign it: " << CommandFor(state, step) << "\n";
   }
 }
 
-std::string StepCommand(const poll::State& state, const poll::Payload& step) {
-  const std::string poll = Cat(" --poll ", base::Hex(state.poll()));
-  const auto joined = [&](std::string_view command) {
-    return Cat(command, poll, " --join ",
-               base::Hex(crypto::HashSha256(poll::PayloadBody(step))).substr(0, 8));
-  };
-  return std::visit(CommandOf{poll, joined}, step);
+absl::Status RefuseUnseen(const poll::State& state, const poll::Payload& step,
+                          const std::vector<PendingStep>& competing) {
+  std::cerr << "Yours:\n  " << OneLine(DescribeStep(state, step)) << "\n";
+  for (const PendingStep& other : competing) {
+    std::cerr << "Approved by " << OfficialNames(*state.definition(), other.approved) << " since "
+              << base::FormatUtc(other.since) << ":\n  " << OneLine(DescribeStep(state, other.step))
+              << "\n  to sign this one: " << CommandFor(state, other) << "\n";
+  }
+  return base::Failure(absl::StatusCode::kFailedPrecondition,
+                       Cat("another official has proposed a different '",
+                           poll::KindName(static_cast<uint8_t>(poll::KindOf(step))),
+                           "'; nothing was signed. Sign that one as shown above, or give "
+                           "--separate to propose yours beside it"));
 }
 
 void PrintApproval(const GlobalOptions& global, poll::RecordKind kind,

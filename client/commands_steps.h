@@ -18,8 +18,10 @@ void PrintApproval(const GlobalOptions& global, poll::RecordKind kind,
 /// Steps that lack approvals, as JSON and for people.
 nlohmann::json PendingJson(const poll::State& state, const std::vector<PendingStep>& pending);
 void PrintPending(const poll::State& state, const std::vector<PendingStep>& pending);
-/// What an official types after `urna poll` to approve this pending step, but for the key.
-std::string StepCommand(const poll::State& state, const poll::Payload& step);
+/// Another official proposed something else than `step`: shows both on stderr, so that this one
+/// knows it and chooses. Returns the error, which says that nothing was signed.
+absl::Status RefuseUnseen(const poll::State& state, const poll::Payload& step,
+                          const std::vector<PendingStep>& competing);
 
 /// The commands of `urna poll` by which officials take the steps of a poll.
 void AddStepCommands(CLI::App* polls, GlobalOptions& global, Action* action);

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -333,6 +334,31 @@ TEST_F(CliPollTest, AnOfficialSeesWhatAnotherProposedAndChooses) {
   EXPECT_THAT(other.err, HasSubstr(Cat("--join ", code)));
   EXPECT_THAT(Step(Cat("pause --yes --join ", code), 3).out, HasSubstr("is on the ledger"));
   EXPECT_EQ(election_.state().reason(), "power cut");
+}
+
+TEST_F(CliPollTest, AnOfficialSeesThatAnotherProposedAnotherRoll) {
+  Create();
+  std::string roll = "urna-roll/1,test-roll\n";
+  std::vector<std::string> lines;
+  for (size_t i = 0; i < 2; ++i) {
+    lines.push_back(Cat(base::Hex(election_.voter(i).credential.V.bytes()), ",style-0\n"));
+  }
+  std::ranges::sort(lines);
+  for (const std::string& line : lines) roll += line;
+  Put("roll.csv", roll);
+  const auto import = [&](const std::string& persons, int official) {
+    return Run(
+        Cat("roll import roll.csv --key o", official, ".key --persons-sha256 ", persons, Poll()));
+  };
+  const std::string mine(64, 'a'), theirs(64, 'b');
+  ASSERT_THAT(import(mine, 1).out, HasSubstr("1 of 2 approvals"));
+  const Outcome other = import(theirs, 2);
+  EXPECT_EQ(other.status, 1);
+  EXPECT_THAT(other.err,
+              AllOf(HasSubstr(mine), HasSubstr(theirs), HasSubstr("a different 'roll sealed'"),
+                    HasSubstr("urna roll import FILE --poll "), HasSubstr("--separate")));
+  EXPECT_EQ(Run(Cat("poll pending --json", Poll())).json()["pending"].size(), 1u);
+  EXPECT_THAT(import(Cat(theirs, " --separate"), 2).out, HasSubstr("1 of 2 approvals"));
 }
 
 TEST_F(CliPollTest, RefusesStepsThatTheLedgerWouldRefuseInWords) {
