@@ -334,8 +334,9 @@ absl::Status Status(const GlobalOptions& global, const StatusFlags& flags) {
   if (!flags.quick) {
     std::cout << "\nChecked record by record, " << state.size() << " records:\n";
     for (const Line& line : checklist.lines) {
-      std::cout << "  [" << line.mark << "] " << Padded(line.name, 26)
-                << (line.detail.empty() ? "" : " ") << line.detail << "\n";
+      std::cout << "  [" << line.mark << "] "
+                << (line.detail.empty() ? line.name : Cat(Padded(line.name, 26), " ", line.detail))
+                << "\n";
     }
   }
   std::cout << "\nThe server says, at " << base::FormatUtc(status.time()) << ":\n"

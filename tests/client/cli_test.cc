@@ -239,7 +239,7 @@ TEST_F(CliPollTest, RunsFromDefinitionToCertificate) {
   EXPECT_THAT(checklist.out,
               AllOf(HasSubstr("[x] opened"), HasSubstr("by Official 1, Official 3"),
                     HasSubstr("[!] voting is PAUSED"), HasSubstr("a fault is looked into"),
-                    HasSubstr("[ ] closed"), HasSubstr("[x] trustees confirmed")));
+                    HasSubstr("[ ] closed\n"), HasSubstr("[x] trustees confirmed")));
   EXPECT_EQ(status["sha256"], base::Hex(crypto::HashSha256(election_.state().definition_json())));
   TakeStep("resume", "resumed");
   TakeStep("extend --end 2014-05-25T17:00:00Z --reason 'power cut'", "extended");
