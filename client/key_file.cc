@@ -350,15 +350,20 @@ absl::Status WriteIdentity(const std::string& path, std::string_view purpose,
                       /*overwrite=*/false);
 }
 
-absl::StatusOr<crypto::Ed25519Key> ReadIdentity(const std::string& path, std::string_view purpose,
-                                                const SecretText& passphrase) {
-  URNA_ASSIGN_OR_RETURN(const OpenedKeyFile file, ReadKeyFile(path, purpose, passphrase));
+absl::StatusOr<crypto::Ed25519Key> SigningKeyOf(const std::string& path,
+                                                const OpenedKeyFile& file) {
   crypto::Secret<base::Bytes32> seed;
   if (file.secret.Expose().size() != seed.Expose().size()) {
     return Refuse(path, "does not hold an Ed25519 key");
   }
   std::copy(file.secret.Expose().begin(), file.secret.Expose().end(), seed.Expose().begin());
-  auto key = crypto::Ed25519Key::FromSeed(seed);
+  return crypto::Ed25519Key::FromSeed(seed);
+}
+
+absl::StatusOr<crypto::Ed25519Key> ReadIdentity(const std::string& path, std::string_view purpose,
+                                                const SecretText& passphrase) {
+  URNA_ASSIGN_OR_RETURN(const OpenedKeyFile file, ReadKeyFile(path, purpose, passphrase));
+  URNA_ASSIGN_OR_RETURN(crypto::Ed25519Key key, SigningKeyOf(path, file));
   if (base::Hex(key.public_key()) != file.public_part) {
     return Refuse(path, "the public key is not the secret key's");
   }

@@ -54,6 +54,8 @@ absl::StatusOr<crypto::SecretText> GetPassphrase(const PassphraseOptions& option
 /// Writes `key` as the identity of an official or trustee; never over an existing file.
 absl::Status WriteIdentity(const std::string& path, std::string_view purpose,
                            const crypto::Ed25519Key& key, const crypto::SecretText& passphrase);
+/// The secret of `file`, which was read from `path`, as an Ed25519 key. Errors: InvalidArgument.
+absl::StatusOr<crypto::Ed25519Key> SigningKeyOf(const std::string& path, const OpenedKeyFile& file);
 /// An Ed25519 identity of an official or trustee in such a file.
 absl::StatusOr<crypto::Ed25519Key> ReadIdentity(const std::string& path, std::string_view purpose,
                                                 const crypto::SecretText& passphrase);

@@ -14,6 +14,8 @@ namespace {
 constexpr std::string_view kDash = "\xe2\x80\x94 ";
 constexpr size_t kMaxNoteBytes = size_t{1} << 20;
 constexpr size_t kMaxSignatures = 64;
+constexpr size_t kTimestampBytes = 8;
+constexpr size_t kCosignatureBytes = kTimestampBytes + sizeof(crypto::Ed25519Signature);
 
 std::string BigEndian(uint64_t value, size_t size) {
   std::string out(size, '\0');
@@ -55,12 +57,11 @@ bool IsValidSignature(std::string_view text, const NoteSignature& signature, con
   std::string message;
   std::string_view blob = signature.signature;
   if (key.type == kTypeCosignature) {
-    if (blob.size() != 8 + 64) return false;
-    uint64_t timestamp = 0;
-    for (const char c : blob.substr(0, 8)) timestamp = timestamp << 8 | static_cast<uint8_t>(c);
+    if (blob.size() != kCosignatureBytes) return false;
+    const uint64_t timestamp = CosignatureTime(signature);
     if (timestamp >> 63 != 0) return false;  // C2SP tlog-cosignature
     message = CosignedText(text, timestamp);
-    blob.remove_prefix(8);
+    blob.remove_prefix(kTimestampBytes);
   } else if (key.type == kTypeEd25519) {
     message = text;
   }
@@ -108,6 +109,15 @@ absl::StatusOr<NoteKey> NoteKey::Parse(std::string_view vkey) {
 
 std::string CosignedText(std::string_view text, uint64_t timestamp) {
   return base::Cat("cosignature/v1\ntime ", timestamp, "\n", text);
+}
+
+uint64_t CosignatureTime(const NoteSignature& cosignature) {
+  if (cosignature.signature.size() != kCosignatureBytes) return 0;
+  uint64_t time = 0;
+  for (const char c : cosignature.signature.substr(0, kTimestampBytes)) {
+    time = time << 8 | static_cast<uint8_t>(c);
+  }
+  return time;
 }
 
 bool IsNoteName(std::string_view name) {

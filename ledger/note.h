@@ -39,6 +39,9 @@ struct NoteSignature {
   std::string signature;  ///< what follows the key id: 64 bytes for Ed25519, 72 for a cosignature
 };
 
+/// The time that a cosignature says, whether it holds or not; 0 if it is none.
+uint64_t CosignatureTime(const NoteSignature& cosignature);
+
 struct Note {
   std::string text;  ///< with its final newline, without the blank line
   std::vector<NoteSignature> signatures;

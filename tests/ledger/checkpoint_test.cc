@@ -88,6 +88,8 @@ TEST(CheckpointTest, CosignsTheKnownVector) {
                                        " 519lMgAAAABkGFDLNQYX7mpCQyYfbxURbzIUHcBxWcgUU/O/s/"
                                        "JxtX0JWmSV77NRwyPM3ZfNXGWvSr0VLGoupypHIZxuCoGzJ5YLAA==\n"));
   EXPECT_TRUE(HasCosignature(note, WitnessKey()));
+  EXPECT_EQ(CosignatureTime(signature), 1679315147u);
+  EXPECT_EQ(CosignatureTime(SignNote(note.text, kWitness, KeyFromHex(kWitnessSeed))), 0u);
 }
 
 TEST(CheckpointTest, RefusesFalseCosignatures) {
