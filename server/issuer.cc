@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "ledger/store/rocks_log.h"
 #include "server/anchor.h"
 #include "server/keys.h"
 
@@ -29,7 +30,6 @@ rocksdb::Options DatabaseOptions() {
   // As the ledger's store, and for the same reasons: ledger/store/store.cc.
   rocksdb::Options db;
   db.create_if_missing = true;
-  db.keep_log_file_num = 2;
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   db.paranoid_checks = true;
   db.recycle_log_file_num = 0;
@@ -92,8 +92,10 @@ absl::StatusOr<std::unique_ptr<Issuer>> Issuer::Open(Options options, crypto::Ed
                                                      const Clock& clock, Fatal fatal) {
   URNA_RETURN_IF_ERROR(base::MakeFolders(Cat(options.folder, "/keys"), 0700));
   const std::string folder = Cat(options.folder, "/answers");
+  rocksdb::Options database_options = DatabaseOptions();
+  URNA_ASSIGN_OR_RETURN(database_options.info_log, ledger::OpenRocksLog(folder));
   rocksdb::DB* db = nullptr;
-  URNA_RETURN_IF_ERROR(FromRocks(rocksdb::DB::Open(DatabaseOptions(), folder, &db), folder));
+  URNA_RETURN_IF_ERROR(FromRocks(rocksdb::DB::Open(database_options, folder, &db), folder));
   std::unique_ptr<Issuer> issuer(
       new Issuer(std::move(options), std::move(identity), clock, std::move(fatal)));
   issuer->database_->db.reset(db);

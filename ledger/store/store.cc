@@ -21,6 +21,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "ledger/record.h"
+#include "ledger/store/rocks_log.h"
 #include "ledger/tiles.h"
 
 namespace urna::ledger {
@@ -105,10 +106,7 @@ absl::StatusOr<Store::Head> DecodeHead(std::string_view bytes) {
 rocksdb::Options DatabaseOptions(const Store::Options& options) {
   rocksdb::Options db;
   db.create_if_missing = true;
-  db.db_log_dir = options.log_folder;
-  db.keep_log_file_num = 4;
-  db.max_log_file_size = size_t{4} << 20;
-
+  if (options.env != nullptr) db.env = options.env;
   // A torn last write was never acknowledged and may go; every other damage must be an error.
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   db.paranoid_checks = true;
@@ -370,11 +368,12 @@ Store::~Store() = default;
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const Options& options) {
   URNA_RETURN_IF_ERROR(base::MakeFolders(options.folder, 0700));
-  if (!options.log_folder.empty()) {
-    URNA_RETURN_IF_ERROR(base::MakeFolders(options.log_folder, 0700));
-  }
+  rocksdb::Options database_options = DatabaseOptions(options);
+  URNA_ASSIGN_OR_RETURN(
+      database_options.info_log,
+      OpenRocksLog(options.log_folder.empty() ? options.folder : options.log_folder));
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(DatabaseOptions(options), options.folder, &db);
+  const rocksdb::Status status = rocksdb::DB::Open(database_options, options.folder, &db);
   auto impl = std::make_unique<Impl>();
   impl->database.db.reset(db);
   if (status.IsIOError() && status.ToString().find("LOCK") != std::string::npos) {

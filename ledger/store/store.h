@@ -14,6 +14,10 @@
 #include "ledger/checkpoint.h"
 #include "ledger/merkle.h"
 
+namespace rocksdb {
+class Env;
+}
+
 namespace urna::ledger {
 
 /// All ledgers of one server in one RocksDB; one ledger per poll. docs/architecture.md, "Store".
@@ -27,7 +31,8 @@ class Store {
  public:
   struct Options {
     std::string folder;
-    std::string log_folder;  ///< RocksDB's own log; "" = inside `folder`
+    std::string log_folder;       ///< RocksDB's own log; "" = inside `folder`
+    rocksdb::Env* env = nullptr;  ///< tests: where files are written; must outlive the store
   };
   /// Opens or creates; locks the folder. Rebuilds the right edge of every ledger's tree from the
   /// stored records and tiles, and compares its root with the stored one.
