@@ -33,15 +33,22 @@ void GlobalOptions::AddPassphrase(CLI::App* command) {
                       "the terminal asks");
 }
 
-void AddPoll(CLI::App* command, Hash32* poll) {
+namespace {
+template <typename Poll>
+CLI::Option* AddPollOption(CLI::App* command, Poll* poll) {
   const auto parse = [poll](const std::string& text) {
     const auto id = ParsePollId(text);
     if (!id.ok()) throw CLI::ValidationError("--poll", std::string(id.status().message()));
     *poll = *id;
   };
-  command->add_option_function<std::string>("--poll", parse, "Poll id, 64 hexadecimal digits")
-      ->required();
+  return command->add_option_function<std::string>("--poll", parse,
+                                                   "Poll id, 64 hexadecimal digits");
 }
+}  // namespace
+
+void AddPoll(CLI::App* command, Hash32* poll) { AddPollOption(command, poll)->required(); }
+
+void AddPoll(CLI::App* command, std::optional<Hash32>* poll) { AddPollOption(command, poll); }
 
 CLI::Option* AddTime(CLI::App* command, const std::string& name, uint64_t* unix_seconds,
                      const std::string& description) {

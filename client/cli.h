@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,8 @@ struct GlobalOptions {
 
 /// --poll on `command`; what is no poll id is wrong usage.
 void AddPoll(CLI::App* command, Hash32* poll);
+/// --poll that may be left out.
+void AddPoll(CLI::App* command, std::optional<Hash32>* poll);
 /// A time such as 2014-05-25T21:00:00Z as the option `name`.
 CLI::Option* AddTime(CLI::App* command, const std::string& name, uint64_t* unix_seconds,
                      const std::string& description);

@@ -36,7 +36,7 @@ using crypto::SecretText;
 using Json = nlohmann::json;
 
 struct VoteFlags {
-  Hash32 poll{};
+  std::optional<Hash32> poll;
   WalletFlags wallet;
   CredentialFlags credential;
   std::string language, receipt, challenge, phrase_file;
@@ -291,6 +291,7 @@ class Session {
   const GlobalOptions& global_;
   const VoteFlags& flags_;
   Identification id_;
+  Hash32 poll_{};
   std::string path_;
   std::optional<base::FileLock> lock_;
   bool fresh_ = false;  ///< the wallet is made in this run
@@ -310,7 +311,8 @@ class Session {
 /// Everything that can be wrong on this machine is found before anything is sent.
 absl::Status Session::Start() {
   URNA_ASSIGN_OR_RETURN(id_, flags_.credential.Identify());
-  URNA_ASSIGN_OR_RETURN(path_, flags_.wallet.Resolve(flags_.poll));
+  URNA_ASSIGN_OR_RETURN(poll_, id_.ChoosePoll(flags_.poll));
+  URNA_ASSIGN_OR_RETURN(path_, flags_.wallet.Resolve(poll_));
   if (flags_.wallet.path.empty()) URNA_RETURN_IF_ERROR(MakeRoomFor(path_));
   URNA_ASSIGN_OR_RETURN(lock_, LockWallet(path_));
   fresh_ = !std::filesystem::exists(path_);
@@ -322,7 +324,7 @@ absl::Status Session::Start() {
                              "give another --resident or --wallet"));
   }
   if (!fresh_) {
-    URNA_ASSIGN_OR_RETURN(OpenWallet open, OpenWalletAt(global_, path_, flags_.poll));
+    URNA_ASSIGN_OR_RETURN(OpenWallet open, OpenWalletAt(global_, path_, poll_));
     wallet_ = std::move(open.wallet);
     passphrase_ = std::move(open.passphrase);
   }
@@ -333,7 +335,7 @@ absl::Status Session::Start() {
   if ((fresh_ || !wallet_->has_all_tokens()) && !id_.given()) {
     if (!Interactive()) return Usage("give --code, --code-file or --credential");
     while (!id_.given()) {
-      URNA_ASSIGN_OR_RETURN(id_, AskForCode("Your code, from the letter: "));
+      URNA_ASSIGN_OR_RETURN(id_, AskForCode("Your code, from the letter: ", poll_));
     }
   }
   return absl::OkStatus();
@@ -342,7 +344,7 @@ absl::Status Session::Start() {
 absl::Status Session::FetchPoll() {
   URNA_ASSIGN_OR_RETURN(connection_, Connection::Open(global_.server));
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
-                        PollView::FetchUntilOpened(*connection_, flags_.poll));
+                        PollView::FetchUntilOpened(*connection_, poll_));
   context_ = view->state().context();
   definition_ = context_->definition.get();
   language_ = flags_.language.empty() ? definition_->languages.front() : flags_.language;
@@ -358,7 +360,7 @@ absl::Status Session::FetchPoll() {
   }
   if (fresh_) {
     URNA_ASSIGN_OR_RETURN(std::string style, FindStyle(*connection_, *view, key_->V));
-    wallet_ = Wallet::New(flags_.poll, key_->V, std::move(style), definition_->issuers.size());
+    wallet_ = Wallet::New(poll_, key_->V, std::move(style), definition_->issuers.size());
   }
   const auto style = std::ranges::find(definition_->styles, wallet_->style, &poll::Style::id);
   if (style == definition_->styles.end()) return Usage("the wallet names a style of another poll");
@@ -372,7 +374,7 @@ absl::Status Session::TakeWallet() {
     URNA_ASSIGN_OR_RETURN(
         passphrase_,
         GetPassphrase(global_.passphrase,
-                      Cat("passphrase for the new ", NameOfWallet(path_, flags_.poll)), true));
+                      Cat("passphrase for the new ", NameOfWallet(path_, poll_)), true));
   }
   const auto save = [this](const Wallet& wallet) {
     return SaveWallet(path_, wallet, *passphrase_);
@@ -418,13 +420,13 @@ absl::Status Session::ObtainTokens() {
                           "resident's. If you never got a token before, somebody else has used "
                           "your code or key: report it to the officials");
     }
-    const std::string labels = OtherLabels(path_, flags_.poll);
+    const std::string labels = OtherLabels(path_, poll_);
     return base::Annotate(status, Cat("the new wallet was removed again, a recovery phrase shown "
                                       "just now is worth nothing",
                                       labels.empty() ? "" : Cat("; other wallets here: ", labels)));
   }
   URNA_RETURN_IF_ERROR(status);
-  Say("You have your anonymous ballot token, in ", NameOfWallet(path_, flags_.poll),
+  Say("You have your anonymous ballot token, in ", NameOfWallet(path_, poll_),
       ". Your code is not needed any more; the wallet and its passphrase are.");
   return absl::OkStatus();
 }
@@ -432,7 +434,7 @@ absl::Status Session::ObtainTokens() {
 /// Says when to vote, and asks whether now.
 absl::StatusOr<bool> Session::MayCastNow(bool token_is_new) {
   v1::StatusRequest request;
-  request.set_poll(std::string(base::View(flags_.poll)));
+  request.set_poll(std::string(base::View(poll_)));
   URNA_ASSIGN_OR_RETURN(const v1::StatusResponse status,
                         Call(connection_->reading(), &v1::Reading::Stub::Status, request));
   constexpr std::string_view kLater =
@@ -475,7 +477,7 @@ absl::Status Session::WriteOpened(const std::string& path) {
       "whose they are. On another\nmachine, best with a copy of urna from elsewhere:\n  urna "
       "ballot "
       "open ",
-      path, " --poll ", base::Hex(flags_.poll), " --server ", global_.server.target,
+      path, " --poll ", base::Hex(poll_), " --server ", global_.server.target,
       " --fingerprint THE-ONE-YOU-COPIED");
   return absl::OkStatus();
 }
@@ -580,7 +582,7 @@ absl::Status Session::Vote() {
   connection_.reset();
   if (!now) {
     if (global_.json) {
-      PrintJson(Json{{"poll", base::Hex(flags_.poll)}, {"style", wallet_->style}, {"token", true}});
+      PrintJson(Json{{"poll", base::Hex(poll_)}, {"style", wallet_->style}, {"token", true}});
     }
     return absl::OkStatus();
   }
@@ -601,7 +603,7 @@ absl::Status Session::Vote() {
                         EncryptAndCast(std::move(answers)));
   if (receipt.has_value()) return KeepReceipt(*receipt, base::Hex(fingerprint_));
   if (global_.json) {
-    PrintJson(Json{{"poll", base::Hex(flags_.poll)}, {"challenged", challenged_}});
+    PrintJson(Json{{"poll", base::Hex(poll_)}, {"challenged", challenged_}});
   }
   return absl::OkStatus();
 }
@@ -618,13 +620,11 @@ absl::Status Session::Restore() {
   // The ledger is not asked for earlier ballots now: so soon after the code, that would tell whose
   // they are. Casting asks, on its own connection.
   if (global_.json) {
-    PrintJson(Json{{"poll", base::Hex(flags_.poll)},
-                   {"style", wallet_->style},
-                   {"wallet", path_},
-                   {"token", true}});
+    PrintJson(Json{
+        {"poll", base::Hex(poll_)}, {"style", wallet_->style}, {"wallet", path_}, {"token", true}});
     return absl::OkStatus();
   }
-  Say("Restored. To vote, or to vote again, run\n  urna vote --poll ", base::Hex(flags_.poll),
+  Say("Restored. To vote, or to vote again, run\n  urna vote --poll ", base::Hex(poll_),
       " --server ", global_.server.target, WalletArguments(),
       "\nlater and best from another network. It finds out by itself which of your ballots is the "
       "last and replaces it.\nWhat you cast from the lost device still counts until then.");

@@ -30,7 +30,7 @@ using Json = nlohmann::json;
 // --- status ---
 
 struct StatusFlags {
-  Hash32 poll{};
+  std::optional<Hash32> poll;
   WalletFlags wallet;
   CredentialFlags credential;
   std::string ledger;
@@ -73,6 +73,7 @@ class StatusReport {
 
   const GlobalOptions& global_;
   const StatusFlags& flags_;
+  Hash32 poll_{};
   std::optional<Wallet> wallet_;
   std::optional<crypto::CredentialKey> key_;
   std::unique_ptr<PublishedLedger> ledger_;
@@ -88,28 +89,29 @@ class StatusReport {
 
 absl::Status StatusReport::Open() {
   URNA_ASSIGN_OR_RETURN(Identification id, flags_.credential.Identify());
+  URNA_ASSIGN_OR_RETURN(poll_, id.ChoosePoll(flags_.poll));
   if (flags_.wallet.given() || !id.given()) {
-    URNA_ASSIGN_OR_RETURN(const std::string path, flags_.wallet.Resolve(flags_.poll));
+    URNA_ASSIGN_OR_RETURN(const std::string path, flags_.wallet.Resolve(poll_));
     if (!flags_.wallet.given() && !std::filesystem::exists(path)) {
       return Usage(
           "there is no wallet for this poll here; give --resident, --wallet or, to learn "
           "whether a code or key was used, --code-file or --credential");
     }
-    URNA_ASSIGN_OR_RETURN(OpenWallet open, OpenWalletAt(global_, path, flags_.poll));
+    URNA_ASSIGN_OR_RETURN(OpenWallet open, OpenWalletAt(global_, path, poll_));
     wallet_ = std::move(open.wallet);
   }
   if (!id.given() && !global_.server.target.empty() && Interactive()) {
-    URNA_ASSIGN_OR_RETURN(id, AskForCode("Your code, to ask the issuers about it (or nothing): "));
+    URNA_ASSIGN_OR_RETURN(
+        id, AskForCode("Your code, to ask the issuers about it (or nothing): ", poll_));
   }
   if (!flags_.ledger.empty()) {
-    URNA_ASSIGN_OR_RETURN(ledger_, PublishedLedger::Open(flags_.ledger, flags_.poll));
+    URNA_ASSIGN_OR_RETURN(ledger_, PublishedLedger::Open(flags_.ledger, poll_));
   } else if (global_.server.target.empty()) {
     return Usage("give --server, or --ledger with an exported ledger");
   } else {
     URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                           Connection::Open(global_.server));
-    URNA_ASSIGN_OR_RETURN(ledger_,
-                          PublishedLedger::Fetch(*connection, flags_.poll, ShowProgress()));
+    URNA_ASSIGN_OR_RETURN(ledger_, PublishedLedger::Fetch(*connection, poll_, ShowProgress()));
   }
   URNA_ASSIGN_OR_RETURN(context_, ledger_->context());
   definition_ = context_->definition.get();
@@ -337,12 +339,9 @@ void StatusReport::PrintAsJson() const {
                        {"for_this_wallet", known(issuers_[i].for_this_wallet)},
                        {"in_register", known(issuers_[i].in_register)}});
   }
-  Json out = {{"poll", base::Hex(flags_.poll)},
-              {"on_roll", style_.has_value()},
-              {"issuers", issuers},
-              {"ledger_size", shown_.size},
-              {"wallet", nullptr},
-              {"alarms", alarms_}};
+  Json out = {{"poll", base::Hex(poll_)}, {"on_roll", style_.has_value()},
+              {"issuers", issuers},       {"ledger_size", shown_.size},
+              {"wallet", nullptr},        {"alarms", alarms_}};
   if (wallet_.has_value()) {
     out["wallet"] = {{"tokens", std::ranges::count_if(wallet_->tokens,
                                                       [](const auto& t) { return t.has_value(); })},
@@ -437,18 +436,6 @@ absl::Status RunShow(const GlobalOptions& global, const WalletFlags& flags,
   return absl::OkStatus();
 }
 
-/// --poll that may be left out.
-std::shared_ptr<std::optional<Hash32>> AddOptionalPoll(CLI::App* command) {
-  auto poll = std::make_shared<std::optional<Hash32>>();
-  const auto parse = [poll](const std::string& text) {
-    const auto id = ParsePollId(text);
-    if (!id.ok()) throw CLI::ValidationError("--poll", std::string(id.status().message()));
-    *poll = *id;
-  };
-  command->add_option_function<std::string>("--poll", parse, "Poll id, 64 hexadecimal digits");
-  return poll;
-}
-
 }  // namespace
 
 void AddWalletCommands(CLI::App* vote, GlobalOptions& global, Action* action) {
@@ -478,7 +465,8 @@ void AddWalletCommands(CLI::App* vote, GlobalOptions& global, Action* action) {
 
   CLI::App* list = vote->add_subcommand(
       "list", "The wallets of this device's wallet folder: polls, residents, how far they are.");
-  const auto list_poll = AddOptionalPoll(list);
+  const auto list_poll = std::make_shared<std::optional<Hash32>>();
+  AddPoll(list, list_poll.get());
   AddExample(list, "urna vote list",
              "Needs no passphrase. Wallets elsewhere, made with --wallet, are not listed.");
   list->callback([&global, action, list_poll] {
@@ -487,7 +475,8 @@ void AddWalletCommands(CLI::App* vote, GlobalOptions& global, Action* action) {
 
   CLI::App* show = vote->add_subcommand("show", "What a wallet holds, without its secrets.");
   auto wallet = std::make_shared<WalletFlags>();
-  const auto show_poll = AddOptionalPoll(show);
+  const auto show_poll = std::make_shared<std::optional<Hash32>>();
+  AddPoll(show, show_poll.get());
   wallet->Add(show);
   global.AddPassphrase(show);
   AddExample(show, "urna vote show --poll 4c1f... --resident anna");

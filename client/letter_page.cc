@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "client/code_uri.h"
 #include "client/letter_texts.h"
 
 namespace urna::client {
@@ -468,11 +469,6 @@ cairo_status_t Collect(void* closure, const unsigned char* data, unsigned int si
 }
 
 }  // namespace
-
-std::string CodeUri(const std::optional<crypto::Hash32>& poll, std::string_view code) {
-  return Cat("urna:vote?", poll.has_value() ? Cat("poll=", base::Hex(*poll), "&") : "",
-             "code=", code);
-}
 
 absl::StatusOr<SecretText> PrintLetters(const LetterDesign& design,
                                         std::span<const Letter> letters) {

@@ -71,9 +71,6 @@ struct Letter {
   std::string_view code;  ///< with hyphens
 };
 
-/// "urna:vote?poll=<64 hexadecimal digits>&code=<code>", without "poll=...&" if it is not known.
-std::string CodeUri(const std::optional<crypto::Hash32>& poll, std::string_view code);
-
 /// A PDF of one A4 page for each letter. The same input gives the same bytes. Thread-safe.
 /// Errors: InvalidArgument naming the letter, if something does not fit or no installed font has
 /// its characters.

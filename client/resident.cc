@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "client/code_uri.h"
 
 namespace urna::client {
 namespace {
@@ -20,9 +21,12 @@ using crypto::SecretText;
 
 constexpr std::string_view kOnlyResident = "me";
 
-absl::StatusOr<SecretText> CheckCode(std::string text) {
-  const SecretText typed(std::move(text));
-  return crypto::ParseCode(typed.Expose());
+absl::StatusOr<Identification> IdentifyByCode(std::string typed) {
+  URNA_ASSIGN_OR_RETURN(TypedCode code, ReadCode(std::move(typed)));
+  Identification id;
+  id.symbols = std::move(code.symbols);
+  id.poll = code.poll;
+  return id;
 }
 
 std::string Labels(const std::vector<ListedWallet>& wallets, std::string_view except = "") {
@@ -122,12 +126,27 @@ absl::StatusOr<crypto::CredentialKey> Identification::Derive(
   return crypto::DeriveCredential(*symbols, definition.roll_label);
 }
 
+absl::StatusOr<Hash32> Identification::ChoosePoll(const std::optional<Hash32>& given) const {
+  if (!given.has_value() && !poll.has_value()) {
+    return Usage(
+        "--poll is missing: the poll id is in your letter; or give the text of the letter's square "
+        "as --code, which has both");
+  }
+  if (given.has_value() && poll.has_value() && *given != *poll) {
+    return Usage(Cat("--poll is not the poll of this letter, which is ", base::Hex(*poll),
+                     "; if your city says that the letter is good for another poll as well, give "
+                     "only its code"));
+  }
+  return given.has_value() ? *given : *poll;
+}
+
 void CredentialFlags::Add(CLI::App* command) {
   CLI::Option* by_code = command->add_option(
       "--code", code,
-      "The code of your letter; others on this machine may see it, so rather leave it out and "
-      "type it when asked");
-  CLI::Option* by_file = command->add_option("--code-file", code_file, "File with the code");
+      "The code of your letter, or the text of its square (QR code), which names the poll too; "
+      "others on this machine may see it, so rather leave it out and type it when asked");
+  CLI::Option* by_file = command->add_option("--code-file", code_file,
+                                             "File with the code, or with the text of the square");
   CLI::Option* by_key =
       command->add_option("--credential", credential, "Your key file, from `urna roll key`");
   by_code->excludes(by_file)->excludes(by_key);
@@ -137,13 +156,13 @@ void CredentialFlags::Add(CLI::App* command) {
 }
 
 absl::StatusOr<Identification> CredentialFlags::Identify() const {
+  if (!code.empty()) return IdentifyByCode(code);
   Identification id;
-  if (!code.empty()) {
-    URNA_ASSIGN_OR_RETURN(id.symbols, CheckCode(code));
-  } else if (!code_file.empty()) {
+  if (!code_file.empty()) {
     URNA_ASSIGN_OR_RETURN(std::string text, base::ReadFile(code_file, 4096));
-    URNA_ASSIGN_OR_RETURN(id.symbols, CheckCode(std::move(text)));
-  } else if (!credential.empty()) {
+    return IdentifyByCode(std::move(text));
+  }
+  if (!credential.empty()) {
     URNA_ASSIGN_OR_RETURN(const SecretText opens,
                           GetPassphrase(passphrase, Cat("passphrase of ", credential), false));
     URNA_ASSIGN_OR_RETURN(id.k, LoadCredential(credential, opens));
@@ -151,17 +170,15 @@ absl::StatusOr<Identification> CredentialFlags::Identify() const {
   return id;
 }
 
-absl::StatusOr<Identification> AskForCode(std::string_view prompt) {
+absl::StatusOr<Identification> AskForCode(std::string_view prompt, const Hash32& poll) {
   for (;;) {
     URNA_ASSIGN_OR_RETURN(std::string typed, AskLine(prompt));
-    Identification id;
-    if (typed.empty()) return id;
-    auto symbols = CheckCode(std::move(typed));
-    if (symbols.ok()) {
-      id.symbols = std::move(symbols).value();
-      return id;
-    }
-    std::cout << std::string(symbols.status().message()) << "\n";
+    if (typed.empty()) return Identification();
+    auto id = IdentifyByCode(std::move(typed));
+    absl::Status fault = id.status();
+    if (fault.ok()) fault = id->ChoosePoll(poll).status();
+    if (fault.ok()) return id;
+    std::cout << std::string(fault.message()) << "\n";
   }
 }
 

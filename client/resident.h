@@ -53,10 +53,14 @@ absl::StatusOr<OpenWallet> OpenWalletAt(const GlobalOptions& global, const std::
 struct Identification {
   std::optional<crypto::SecretText> symbols;
   std::optional<crypto::SecretScalar> k;
+  std::optional<Hash32> poll;  ///< that the square of the letter names
 
   bool given() const { return symbols.has_value() || k.has_value(); }
   /// Errors: ResourceExhausted.
   absl::StatusOr<crypto::CredentialKey> Derive(const poll::Definition& definition) const;
+  /// The poll that --poll gave, or else the letter's. Errors: InvalidArgument if there is none, or
+  /// two.
+  absl::StatusOr<Hash32> ChoosePoll(const std::optional<Hash32>& given) const;
 };
 
 struct CredentialFlags {
@@ -66,11 +70,12 @@ struct CredentialFlags {
   /// --code, --code-file, --credential, --credential-passphrase-file.
   void Add(CLI::App* command);
   bool given() const { return !code.empty() || !code_file.empty() || !credential.empty(); }
-  /// Finds typing errors before anything is sent. Errors: those of ParseCode and LoadCredential.
+  /// Finds typing errors before anything is sent. Errors: those of ReadCode and LoadCredential.
   absl::StatusOr<Identification> Identify() const;
 };
-/// Asks for a code until it has no typing error; an empty line gives none.
-absl::StatusOr<Identification> AskForCode(std::string_view prompt);
+/// Asks for a code until it has no typing error and no square of another poll's letter was read; an
+/// empty line gives none.
+absl::StatusOr<Identification> AskForCode(std::string_view prompt, const Hash32& poll);
 
 /// "wallet of anna" in the wallet folder, "wallet anna.wallet" elsewhere.
 std::string NameOfWallet(const std::string& path, const Hash32& poll);

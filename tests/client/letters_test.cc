@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "client/code_uri.h"
 #include "client/interrupt.h"
 #include "client/roll.h"
 #include "crypto/credential.h"

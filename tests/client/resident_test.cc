@@ -1,3 +1,4 @@
+
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <poll.h>
@@ -18,6 +19,7 @@
 
 #include "base/bytes.h"
 #include "base/file.h"
+#include "client/code_uri.h"
 #include "client/recovery_phrase.h"
 #include "client/wallet.h"
 #include "tests/client/cli_fixture.h"
@@ -375,6 +377,52 @@ TEST_F(ResidentTest, IsAskedForACodeOnATerminalButNeedNotGiveOne) {
   terminal.Type("");
   EXPECT_EQ(terminal.Wait(), 0) << terminal.shown();
   EXPECT_THAT(terminal.shown(), HasSubstr("not asked whether it gave a token"));
+}
+
+TEST_F(ResidentTest, TheSquareOfALetterNamesPollAndCode) {
+  const std::string code = "XXYHQ-M4HZ8-NGD04-KNDWR", other(64, '7');
+  const auto read = ReadCode(Cat(" urna:vote?poll=", other, "&code=", code, "\n"));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(base::Hex(*read->poll), other);
+  EXPECT_EQ(ReadCode(CodeUri(read->poll, code))->poll, read->poll);
+  EXPECT_EQ(read->symbols.Expose(), crypto::ParseCode(code)->Expose());
+  EXPECT_FALSE(ReadCode(Cat("urna:vote?code=", code))->poll.has_value());
+  EXPECT_FALSE(ReadCode(code)->poll.has_value());
+  for (const std::string& square :
+       {Cat("urna:vote?poll=", other), Cat("urna:vote?poll=77&code=", code),
+        Cat("urna:vote?code=", code, "&code=", code), Cat("urna:vote?code=", code, "&x=y"),
+        Cat("urna:vote?poll=", other, "&poll=", other, "&code=", code),
+        Cat("urna:voter?code=", code)}) {
+    const absl::Status refused = ReadCode(square).status();
+    EXPECT_EQ(base::RejectId(refused), "code.malformed") << square;
+    EXPECT_THAT(refused.ToString(), Not(HasSubstr("M4HZ8")));
+  }
+  EXPECT_EQ(base::RejectId(ReadCode("urna:vote?code=XXYHQ-4MHZ8-NGD04-KNDWR").status()),
+            "code.typing-error");
+
+  // The code is on no roll; that it was looked for on this poll's shows which poll was taken.
+  const auto square = [&](const std::string& poll) {
+    return Cat(" --resident jan --code 'urna:vote?poll=", poll, "&code=", code, "'", Answers());
+  };
+  EXPECT_THAT(Run(Cat("vote", Server(), square(PollId()))).err,
+              HasSubstr("not on the poll's roll"));
+  EXPECT_THAT(Vote(square(PollId())).err, HasSubstr("not on the poll's roll"));
+  ExpectError(Cat("vote", Poll(), Server(), square(other)), 2, "not the poll of this letter");
+  ExpectError(Cat("vote status --ledger nowhere", Poll(), " --code 'urna:vote?poll=", other,
+                  "&code=", code, "'"),
+              2, "not the poll of this letter");
+  ExpectError(Cat("vote", Server(), " --resident jan --code ", code, Answers()), 2,
+              "--poll is missing");
+  EXPECT_FALSE(HasWallet("jan"));
+
+  Terminal terminal(folder_->path(), OnTerminal({"vote", "--resident", "jan"}));
+  terminal.Await("from the letter: ");
+  terminal.Type(Cat("urna:vote?poll=", other, "&code=", code));
+  terminal.Await("not the poll of this letter");
+  terminal.Await("from the letter: ");
+  terminal.Type(Cat("urna:vote?poll=", PollId(), "&code=", code));
+  EXPECT_EQ(terminal.Wait(), 1) << terminal.shown();
+  EXPECT_THAT(terminal.shown(), HasSubstr("not on the poll's roll"));
 }
 
 TEST_F(ResidentTest, IsAlarmedWhenSomebodyElseUsedTheirCode) {
