@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "base/codec.h"
 #include "base/file.h"
@@ -30,33 +31,46 @@ std::string Framed(std::string_view text) {
   return w.Take();
 }
 
+/// The text of the frame that `bytes` begins with, and takes it off; nothing if it is not whole.
+std::optional<std::string_view> TakeFrame(std::string_view& bytes) {
+  base::Reader reader(bytes);
+  const std::string_view text = reader.Frame(kMaxText);
+  const auto hash = reader.Fixed<32>();
+  if (!reader.ok() || hash != crypto::HashSha256(text)) return std::nullopt;
+  bytes.remove_prefix(bytes.size() - reader.remaining());
+  return text;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AnchorFile>> AnchorFile::Open(const std::string& path) {
   std::unique_ptr<AnchorFile> anchor(new AnchorFile(path));
   auto content = base::ReadFile(path);
-  if (absl::IsNotFound(content.status())) {
-    URNA_RETURN_IF_ERROR(base::WriteFileAtomic(path, kMagic, 0600));
-    content = std::string(kMagic);
-  }
+  if (absl::IsNotFound(content.status())) content = std::string(kMagic);
   URNA_RETURN_IF_ERROR(content.status());
   if (!content->starts_with(kMagic)) {
     return base::Failure(absl::StatusCode::kDataLoss, base::Cat(path, ": is not an anchor file"));
   }
-  base::Reader reader(std::string_view(*content).substr(kMagic.size()));
-  size_t whole = kMagic.size();
-  while (reader.remaining() > 0) {
-    const std::string_view text = reader.Frame(kMaxText);
-    const auto hash = reader.Fixed<32>();
-    if (!reader.ok() || hash != crypto::HashSha256(text)) break;
-    anchor->newest_ = std::string(text);
-    whole = content->size() - reader.remaining();
+  std::string_view rest = std::string_view(*content).substr(kMagic.size());
+  while (const auto text = TakeFrame(rest)) anchor->newest_ = std::string(*text);
+  // Only the last write can be torn: where a whole one follows, something else happened to the
+  // file, and what is newest in it is not known.
+  const size_t torn = content->size() - rest.size();
+  while (!rest.empty()) {
+    rest.remove_prefix(1);
+    if (TakeFrame(rest)) {
+      return base::Failure(
+          absl::StatusCode::kDataLoss,
+          base::Cat(path, ": is damaged at byte ", torn,
+                    ", and whole entries follow: this file no longer tells what was signed last"));
+    }
   }
-  if (whole < content->size()) {
-    URNA_RETURN_IF_ERROR(
-        base::WriteFileAtomic(path, std::string_view(*content).substr(0, whole), 0600));
-  }
-  anchor->size_ = whole;
+  // What an earlier process failed to sync can be read all the same, until the machine stops. So
+  // what is relied on from here on is written anew. tests/model, TrustTheAnchorAsRead.
+  std::string kept(kMagic);
+  if (!anchor->newest_.empty()) kept += Framed(anchor->newest_);
+  URNA_RETURN_IF_ERROR(base::WriteFileAtomic(path, kept, 0600));
+  anchor->size_ = kept.size();
   URNA_RETURN_IF_ERROR(anchor->OpenForAppending());
   return anchor;
 }

@@ -13,12 +13,12 @@ namespace urna::server {
 /// database notices that it was cut at a record boundary or restored from an old backup; whoever
 /// opens one compares it with its anchor. Best kept on another file system.
 ///
-/// The file is appended to and now and then rewritten; a torn end is the write that was never
-/// acknowledged and is cut off. Not for several threads at once.
+/// The file is appended to, and rewritten now and then and when it is opened; a torn end is the
+/// write that was never acknowledged and is cut off. Not for several threads at once.
 class AnchorFile {
  public:
   /// Opens or creates. Errors: those of the file system, naming the path; DataLoss if the file is
-  /// not an anchor at all.
+  /// not an anchor at all, or damaged before its end.
   static absl::StatusOr<std::unique_ptr<AnchorFile>> Open(const std::string& path);
   ~AnchorFile();
   AnchorFile(const AnchorFile&) = delete;

@@ -57,6 +57,44 @@ TEST(Anchor, ATornEndIsCutOffAndWritingGoesOn) {
   EXPECT_EQ((*AnchorFile::Open(path))->newest(), "three");
 }
 
+TEST(Anchor, DamageBeforeTheEndIsNotTakenForATornWrite) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/a.anchor";
+  std::vector<std::string> texts = {"one", "two", "three"};
+  {
+    auto anchor = AnchorFile::Open(path);
+    for (const std::string& text : texts) ASSERT_TRUE((*anchor)->Append(text).ok());
+  }
+  std::ifstream in(path, std::ios::binary);
+  const std::string whole{std::istreambuf_iterator<char>(in), {}};
+  size_t refused = 0;
+  for (size_t at = 0; at < whole.size(); ++at) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << damaged;
+    const auto anchor = AnchorFile::Open(path);
+    if (anchor.ok()) {
+      // Only what could have been a torn write: "two" was acknowledged, and is remembered.
+      EXPECT_EQ((*anchor)->newest(), "two") << "byte " << at;
+      EXPECT_GT(at, whole.find("three") - 5);
+    } else {
+      EXPECT_EQ(anchor.status().code(), absl::StatusCode::kDataLoss) << anchor.status();
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, whole.find("two"));
+}
+
+TEST(Anchor, IsWrittenAnewWhenItIsOpened) {
+  // What an earlier process could not sync may be in the cache alone.
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/a.anchor";
+  ASSERT_TRUE((*AnchorFile::Open(path))->Append("one").ok());
+  fs::create_hard_link(path, path + ".before");
+  ASSERT_EQ((*AnchorFile::Open(path))->newest(), "one");
+  EXPECT_FALSE(fs::equivalent(path, path + ".before"));
+}
+
 TEST(Anchor, RefusesAForeignFile) {
   const TemporaryFolder folder;
   const std::string path = folder.path() + "/a.anchor";
