@@ -70,6 +70,12 @@ std::vector<std::string> Names(const std::vector<poll::Party>& parties) {
   return names;
 }
 
+std::vector<std::string> WitnessNames(const poll::Definition& d) {
+  std::vector<std::string> names;
+  for (const ledger::NoteKey& witness : d.witnesses) names.push_back(OneLine(witness.name));
+  return names;
+}
+
 std::string Joined(const std::vector<std::string>& pieces) {
   std::string out;
   for (const std::string& piece : pieces) out += Cat(out.empty() ? "" : ", ", piece);
@@ -94,6 +100,8 @@ Json DefinitionJson(const DefinitionFile& file) {
           {"trustees", Names(d.trustees)},
           {"trustees_needed", d.trustees_needed},
           {"issuers", Names(d.issuers)},
+          {"witnesses", WitnessNames(d)},
+          {"witnesses_needed", d.witnesses_needed},
           {"origin", d.ballot_box.name},
           {"issuing_from", base::FormatUtc(d.issuing_from)},
           {"casting_from", base::FormatUtc(d.casting_from)},
@@ -127,6 +135,11 @@ void PrintDefinition(const DefinitionFile& file) {
             << "\n"
             << "trustees:      " << d.trustees_needed << " of " << Joined(Names(d.trustees)) << "\n"
             << "issuers:       all of " << Joined(Names(d.issuers)) << "\n"
+            << "witnesses:     "
+            << (d.witnesses.empty()
+                    ? std::string("none")
+                    : Cat(d.witnesses_needed, " before decryption, of ", Joined(WitnessNames(d))))
+            << "\n"
             << "ledger:        " << d.ballot_box.name << ", published every "
             << Span(d.publish_every) << "\n"
             << "tokens from:   " << base::FormatUtc(d.issuing_from) << "\n"

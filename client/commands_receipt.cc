@@ -17,6 +17,7 @@
 #include "client/resident.h"
 #include "client/wallet.h"
 #include "ledger/receipt.h"
+#include "poll/cosignatures.h"
 
 namespace urna::client {
 namespace {
@@ -126,6 +127,8 @@ class Check {
   absl::Status Open();
   absl::Status Scan();
   void Judge(Checked& checked) const;
+  /// Whether enough witnesses cosigned the ledger's checkpoint, which holds.
+  bool JudgeWitnesses(Checked& checked) const;
   absl::StatusOr<std::string> KeepEvidence() const;
   void Print() const;
   void PrintAsJson(const std::string& evidence) const;
@@ -256,7 +259,24 @@ void Check::Judge(Checked& checked) const {
                                                     ", revision ", own_->last_revision));
     }
   }
-  if (!checked.failed()) checked.state = Checked::State::kFinal;
+  const bool witnessed = !shown.ok() || JudgeWitnesses(checked);
+  if (checked.failed()) return;
+  checked.state = witnessed ? Checked::State::kFinal : Checked::State::kProvisional;
+}
+
+bool Check::JudgeWitnesses(Checked& checked) const {
+  const poll::Definition& definition = *ledger_->definition();
+  const uint32_t needed = poll::CosignaturesForFinal(definition);
+  if (needed == 0) return true;
+  const auto note = ledger::Note::Parse(ledger_->reader().note());
+  const poll::Cosignatures found = poll::CosignaturesOn(definition, *note);
+  const bool enough = found.AtLeast(needed);
+  checked.Add("witnesses", enough ? Finding::Verdict::kPass : Finding::Verdict::kSkipped,
+              Cat("of this ledger's checkpoint: ", found.ToString(), "; ", needed,
+                  enough ? " are enough"
+                         : " are needed before the receipt is final; try again in a while, with "
+                           "the ledger as it is then"));
+  return enough;
 }
 
 /// Puts the ledger, which the server may not show again, and the receipts that it breaks into a
@@ -296,6 +316,11 @@ void Check::Print() const {
         std::cout << "FINAL: covered by the publication of " << size_ << " records\n";
         break;
       case Checked::State::kProvisional:
+        if (checked.promised->size <= size_) {
+          std::cout << "PROVISIONAL: covered by the publication of " << size_
+                    << " records, which too few witnesses cosigned so far\n";
+          break;
+        }
         std::cout << "PROVISIONAL: not yet covered by a publication; the next one comes within "
                   << ledger_->definition()->publish_every << " s while the poll is open\n";
         break;
@@ -409,8 +434,9 @@ void AddReceiptCommands(CLI::App& app, GlobalOptions& global, Action* action) {
       command, "urna receipt check --poll 4c1f... --server vote.example:7443 --resident anna",
       "A file together with --wallet or --resident also says whether the ballot is yours and "
       "is the one that counts.\nPROVISIONAL: the ballot box promised the ballot, but did not "
-      "publish since. FINAL: everybody can see it in\nthe ledger, and it can neither change "
-      "nor vanish unseen. BROKEN: a promise was not kept; what proves it is kept.");
+      "publish since, or the poll's witnesses did\nnot yet cosign what it published. FINAL: "
+      "everybody can see it in the ledger, and it can neither\nchange nor vanish unseen. BROKEN: a "
+      "promise was not kept; what proves it is kept.");
   command->callback([&global, action, flags] {
     *action = [&global, flags] { return Check(global, *flags).Run(); };
   });

@@ -16,6 +16,7 @@
 #include "client/commands_steps.h"
 #include "client/official.h"
 #include "client/poll_view.h"
+#include "poll/cosignatures.h"
 
 namespace urna::client {
 namespace {
@@ -228,6 +229,23 @@ class Maker {
     }
   }
 
+  /// Whether enough witnesses cosigned what is shown for trustees to decrypt it.
+  bool Witnesses() {
+    if (d_.witnesses.empty()) return true;
+    const auto note = ledger::Note::Parse(view_.checkpoint_note());
+    const poll::Cosignatures found =
+        note.ok() ? poll::CosignaturesOn(d_, *note) : poll::Cosignatures();
+    const bool enough = found.AtLeast(poll::CosignaturesForFinal(d_));
+    const bool closed = state_.phase() == Phase::kClosed;
+    Add(enough   ? 'x'
+        : closed ? '!'
+                 : ' ',
+        "witnesses",
+        Cat("of the newest checkpoint: ", found.ToString(), "; ", d_.witnesses_needed,
+            " must before trustees decrypt"));
+    return found.AtLeast(d_.witnesses_needed);
+  }
+
   void Tally() {
     std::string paper;
     for (size_t s = 0; s < state_.paper().size(); ++s) {
@@ -253,6 +271,7 @@ class Maker {
       }
     }
     const bool closed = state_.closed().has_value();
+    const bool witnessed = Witnesses();
     Add(closed && shared ? 'x' : ' ', "decrypted",
         !closed || state_.phase() == Phase::kCancelled ? ""
         : shared ? decrypts ? "every contest" : "no contest has enough ballots to be decrypted"
@@ -264,6 +283,11 @@ class Maker {
       Next("everybody can look at the result", "poll tally", "");
     }
     if (state_.phase() != Phase::kClosed || !state_.RegistersSettled()) return;
+    if (!shared && !witnessed) {
+      checklist_.next.push_back(
+          "the server asks the poll's witnesses by itself; if one stays away, ask it, and the "
+          "server's operator, why");
+    }
     if (!shared) {
       Next("trustees decrypt, each", "trustee decrypt", " --key YOURS --state YOURS");
       return;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -34,6 +35,8 @@ struct TrusteeFlags {
   // rehearse, destroy
   std::string label, out;
   bool yes = false;
+  // decrypt
+  uint32_t wait = 20;
 };
 
 /// Statements and shares of rehearsals are small.
@@ -189,9 +192,27 @@ absl::Status RunConfirm(const GlobalOptions& global, const TrusteeFlags& flags) 
   return absl::OkStatus();
 }
 
+/// Witnesses cosign a moment after a checkpoint is published, and every record makes a new one.
+absl::Status AwaitWitnesses(const GlobalOptions& global, const TrusteeFlags& flags, Desk& desk) {
+  constexpr std::chrono::milliseconds kBetweenLooks(500);
+  const Clock::time_point end = Clock::now() + std::chrono::seconds(flags.wait);
+  bool said = false;
+  for (;;) {
+    const absl::Status enough = CheckWitnesses(desk.state(), desk.view->checkpoint_note());
+    if (base::RejectId(enough) != "witness.too-few" || Clock::now() >= end) return enough;
+    if (!said) Say(global, "Waiting for the witnesses' cosignatures.");
+    said = true;
+    std::this_thread::sleep_for(kBetweenLooks);
+    URNA_RETURN_IF_ERROR(desk.view->Advance(*desk.connection));
+  }
+}
+
 absl::Status RunDecrypt(const GlobalOptions& global, const TrusteeFlags& flags) {
   URNA_ASSIGN_OR_RETURN(Desk desk, SitDown(global, flags));
   URNA_ASSIGN_OR_RETURN(TrusteeSecrets secrets, OpenState(flags, desk));
+  if (desk.state().phase() == poll::Phase::kClosed) {
+    URNA_RETURN_IF_ERROR(AwaitWitnesses(global, flags, desk));
+  }
   const poll::State& state = desk.state();
   const poll::Definition& definition = *state.definition();
   // Everything is made, and so refused, before anything is sent.
@@ -205,8 +226,9 @@ absl::Status RunDecrypt(const GlobalOptions& global, const TrusteeFlags& flags) 
           Cat("Contest ", id, " has ", state.ContestBallots(c), " ballots; it is not decrypted."));
       continue;
     }
-    URNA_ASSIGN_OR_RETURN(Submission submission,
-                          PrepareDecryption(state, desk.key, c, sent, &secrets));
+    URNA_ASSIGN_OR_RETURN(
+        Submission submission,
+        PrepareDecryption(state, desk.view->checkpoint_note(), desk.key, c, sent, &secrets));
     if (!submission.recorded) ++sent;
     Say(global, Cat("Contest ", id, ": the sum of ", state.ContestBallots(c), " ballots."));
     submissions.push_back(std::move(submission));
@@ -468,7 +490,17 @@ void AddTrusteeCommands(CLI::App& app, GlobalOptions& global, Action* action) {
   add("confirm", "Checks the shares of all trustees; confirms, or complains about a wrong one",
       Cat(kRepeats, " A complaint gives this ceremony's secret away and ends the poll."),
       RunConfirm);
-  add("decrypt", "After closing: decrypts the sum of each contest", kRepeats, RunDecrypt);
+  const auto [decrypt, decrypt_flags] =
+      add("decrypt", "After closing: decrypts the sum of each contest",
+          Cat(kRepeats,
+              " Where the poll demands it, only after its witnesses cosigned the closed "
+              "ledger."),
+          RunDecrypt);
+  decrypt
+      ->add_option("--wait", decrypt_flags->wait,
+                   "Seconds to wait for witnesses' cosignatures that are missing")
+      ->type_name("SECONDS")
+      ->capture_default_str();
 
   const auto [rehearse, rehearse_flags] = add(
       "rehearse", "Tries out, before it matters, whether this file and passphrase decrypt",

@@ -9,6 +9,8 @@
 #include "base/text.h"
 #include "client/key_file.h"
 #include "crypto/decryption.h"
+#include "ledger/checkpoint.h"
+#include "poll/cosignatures.h"
 
 namespace urna::client {
 namespace {
@@ -322,7 +324,27 @@ absl::StatusOr<Submission> PrepareConfirm(const poll::State& state, const crypto
 
 // --- Decryption
 
-absl::StatusOr<Submission> PrepareDecryption(const poll::State& state,
+absl::Status CheckWitnesses(const poll::State& state, const std::string& note) {
+  const poll::Definition& definition = *state.definition();
+  URNA_ASSIGN_OR_RETURN(const ledger::Checkpoint checkpoint,
+                        ledger::OpenCheckpoint(note, definition.ballot_box));
+  if (checkpoint.size != state.size() || checkpoint.root != state.root()) {
+    return base::Reject("ledger.root", "the checkpoint is not that of the ledger to decrypt");
+  }
+  URNA_ASSIGN_OR_RETURN(const ledger::Note parsed, ledger::Note::Parse(note));
+  const poll::Cosignatures found = poll::CosignaturesOn(definition, parsed);
+  if (found.AtLeast(definition.witnesses_needed)) return absl::OkStatus();
+  return base::Reject(
+      "witness.too-few",
+      Cat("the ledger must not be decrypted yet: this poll demands the cosignatures of ",
+          definition.witnesses_needed, " witnesses on its checkpoint of ", checkpoint.size,
+          " records; ", found.ToString(),
+          ". Without them, nobody vouches that everybody is shown this ledger. The server asks "
+          "the witnesses by itself: try again later, and if one stays away, ask the server's "
+          "operator and the witness why"));
+}
+
+absl::StatusOr<Submission> PrepareDecryption(const poll::State& state, const std::string& note,
                                              const crypto::Ed25519Key& key, uint32_t contest,
                                              uint64_t sent, TrusteeSecrets* secrets) {
   const uint32_t trustee = secrets->trustee;
@@ -334,6 +356,7 @@ absl::StatusOr<Submission> PrepareDecryption(const poll::State& state,
                         Cat("contest ", id, " has ", state.ContestBallots(contest),
                             " ballots, too few to decrypt"));
   }
+  URNA_RETURN_IF_ERROR(CheckWitnesses(state, note));
   URNA_RETURN_IF_ERROR(CatchUp(state, secrets));
   const crypto::Ciphertext& sum = state.Aggregate(contest);
   const Hash32 aggregate = AggregateHash(sum);

@@ -94,13 +94,19 @@ absl::StatusOr<Submission> PrepareDeal(const poll::State& state, const crypto::E
 absl::StatusOr<Submission> PrepareConfirm(const poll::State& state, const crypto::Ed25519Key& key,
                                           TrusteeSecrets* secrets);
 
+/// Whether as many of the poll's witnesses cosigned `note`, the checkpoint of all of `state`, as
+/// the definition demands before decryption. Errors: Reject("witness.too-few") naming those that
+/// did not; Reject("ledger.root") if it is another ledger's checkpoint; those of OpenCheckpoint.
+absl::Status CheckWitnesses(const poll::State& state, const std::string& note);
+
 /// 'decryption share' of one contest, the `sent`-th (from 0) that is sent after `state`. `state`
-/// must be that of a ledger checked as a whole (PollView::FetchAll).
-/// Errors: FailedPrecondition before closing, while a register is missing, after cancelling;
+/// must be that of a ledger checked as a whole (PollView::FetchAll), `note` its checkpoint.
+/// Errors: FailedPrecondition before closing, while a register is missing, after cancelling; those
+/// of CheckWitnesses;
 /// Reject("decryption.below-minimum"); Reject("decryption.second-aggregate") if a different
 /// aggregate of this contest was decrypted before; Reject("decryption.share-invalid") if the shares
 /// kept are not those of this ledger.
-absl::StatusOr<Submission> PrepareDecryption(const poll::State& state,
+absl::StatusOr<Submission> PrepareDecryption(const poll::State& state, const std::string& note,
                                              const crypto::Ed25519Key& key, uint32_t contest,
                                              uint64_t sent, TrusteeSecrets* secrets);
 

@@ -98,7 +98,7 @@ struct Definition {
   std::vector<Party> issuers;
   ledger::NoteKey ballot_box;  ///< origin and checkpoint key
   std::vector<ledger::NoteKey> witnesses;
-  uint32_t witnesses_needed = 0;
+  uint32_t witnesses_needed = 0;  ///< that cosign the closed ledger before trustees decrypt
 
   // Unix seconds.
   uint64_t issuing_from = 0;

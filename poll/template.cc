@@ -260,8 +260,11 @@ constexpr std::string_view kTail = R"(
   // votes.example.org/2030/rehearsal), and the key that signs its checkpoints and receipts.
   "ballot_box": {"origin": "PUT-ORIGIN-HERE", "key": "PUT-KEY-HERE"},
 
-  // Outside witnesses that cosign checkpoints, by their verifier keys, and how many must have signed
-  // before the result is decrypted. This version cannot wait for them: leave "needed" at 0.
+  // Outside witnesses that cosign what is published, so that nobody can be shown another ledger: each
+  // by the line that `urna witness key` printed to it, such as
+  // "witness.example.org+1a2b3c4d+BPx..."; the server's operator needs its address, too. "needed" of
+  // them must have cosigned the closed ledger before trustees decrypt. More than half of them, but
+  // not all: one that is gone for good would otherwise keep the result from being known.
   "witnesses": {"needed": 0, "list": []},
 
   // In UTC (Kraków is 2 hours ahead in summer, 1 in winter). Tokens are given from "issuing_from",

@@ -163,6 +163,7 @@ TEST_F(CliTest, RefusesAWrongPassphrase) {
 /// A whole poll: officials and trustees through the program, residents and issuers by TestElection.
 class CliPollTest : public CliTest {
  protected:
+  explicit CliPollTest(const testing::ElectionOptions& options = {}) : election_(options) {}
   void SetUp() override {
     CliTest::SetUp();
     server_ = std::make_unique<FakeServer>(election_);
@@ -659,6 +660,57 @@ TEST_F(CliPollTest, ChangesPassphrasesAndSaysWhenTheyDiffer) {
   EXPECT_EQ(Trustee("join --passphrase-file new", 1).status, 0);
   ExpectError("key passphrase t1.key --new-passphrase-file new", 1, "t1.key: wrong passphrase");
   ExpectError("trustee show-state t1.key", 2, "\"trustee\"");
+}
+
+class WitnessedPollTest : public CliPollTest {
+ protected:
+  static testing::ElectionOptions Witnessed() {
+    testing::ElectionOptions options;
+    options.witnesses = 2;
+    options.witnesses_needed = 1;
+    return options;
+  }
+  WitnessedPollTest() : CliPollTest(Witnessed()) {}
+};
+
+TEST_F(WitnessedPollTest, TrusteesDecryptWhenTheWitnessesCosigned) {
+  const Outcome checked = Run("poll check poll.json");
+  EXPECT_THAT(checked.out, HasSubstr("witnesses:     1 before decryption, of witness.example/w0, "
+                                     "witness.example/w1\n"));
+  RunUntilOpen();
+  election_.now += 3600;
+  election_.Vote();
+  election_.End();
+  election_.CountIssuance();
+  election_.Close();
+  election_.PublishRegisters();
+  const Outcome waiting = Run(Cat("poll status", Poll()));
+  EXPECT_THAT(waiting.out,
+              AllOf(HasSubstr("[!] witnesses"),
+                    HasSubstr("0 of 2 witnesses cosigned it, not yet "
+                              "witness.example/w0"),
+                    HasSubstr("Next:\n  the server asks the poll's witnesses by itself")));
+
+  const size_t records = election_.records().size();
+  const Outcome early = Trustee("decrypt --wait 0", 1);
+  EXPECT_EQ(early.status, 1);
+  EXPECT_THAT(early.err, AllOf(HasSubstr("not yet witness.example/w0, witness.example/w1"),
+                               HasSubstr("(witness.too-few)")));
+  EXPECT_EQ(election_.records().size(), records);
+
+  // The witness cosigns while the trustee waits.
+  std::atomic<int> looks{0};
+  server_->cosigned_by = [&looks] {
+    return ++looks < 2 ? std::vector<size_t>() : std::vector<size_t>{1};
+  };
+  const Outcome decrypted = Trustee("decrypt", 1);
+  EXPECT_EQ(decrypted.status, 0) << decrypted.err;
+  EXPECT_THAT(decrypted.out, HasSubstr("Waiting for the witnesses' cosignatures."));
+  EXPECT_GT(election_.records().size(), records);
+  EXPECT_THAT(
+      Run(Cat("poll status", Poll())).out,
+      HasSubstr(
+          "[x] witnesses                  of the newest checkpoint: 1 of 2 witnesses cosigned it"));
 }
 
 }  // namespace

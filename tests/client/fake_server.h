@@ -57,6 +57,8 @@ class FakeServer final : public v1::Reading::Service,
   std::function<void(std::vector<std::string>& records)> tamper;
   /// Shown instead of a checkpoint of the shown records signed by the ballot box.
   std::optional<std::string> note;
+  /// Witnesses whose cosignatures are on the checkpoints shown.
+  std::function<std::vector<size_t>()> cosigned_by = [] { return std::vector<size_t>(); };
   /// Only this many of the records asked for are sent.
   std::optional<uint64_t> send_at_most;
   /// Trustees' records do not arrive.
@@ -101,7 +103,8 @@ class FakeServer final : public v1::Reading::Service,
                           v1::CheckpointResponse* response) override {
     const std::lock_guard<std::mutex> lock(mutex_);
     peers_.insert(context->peer());
-    response->set_note(note.value_or(SignedNote(Shown(), election_.ballot_box())));
+    response->set_note(note.value_or(
+        election_.Cosigned(SignedNote(Shown(), election_.ballot_box()), cosigned_by())));
     return grpc::Status::OK;
   }
 

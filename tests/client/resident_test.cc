@@ -100,6 +100,7 @@ class Terminal {
 /// An open poll whose residents use the program, with key files v0.key, v1.key, ...
 class ResidentTest : public CliTest {
  protected:
+  explicit ResidentTest(const testing::ElectionOptions& options = {}) : election_(options) {}
   void SetUp() override {
     CliTest::SetUp();
     setenv("URNA_WALLETS", Path("wallets").c_str(), 1);
@@ -610,6 +611,37 @@ TEST_F(ResidentTest, AReceiptIsProvisionalUntilThePublicationCoversIt) {
   ExpectError(Cat("receipt save --revision 7 --out none", Poll()), 1, "no receipt of revision 7");
   unsetenv("URNA_PASSPHRASE");
   EXPECT_EQ(CheckReceipts("copy").json()["receipts"][0]["state"], "final");
+}
+
+class WitnessedResidentTest : public ResidentTest {
+ protected:
+  static testing::ElectionOptions Witnessed() {
+    testing::ElectionOptions options;
+    options.witnesses = 3;
+    options.witnesses_needed = 2;
+    return options;
+  }
+  WitnessedResidentTest() : ResidentTest(Witnessed()) {}
+};
+
+TEST_F(WitnessedResidentTest, AReceiptIsProvisionalUntilEnoughWitnessesCosigned) {
+  MustVote(Cat("--resident jan --credential v0.key", Answers()));
+  const auto state = [&] { return CheckReceipts().json()["receipts"][0]["state"]; };
+  EXPECT_EQ(state(), "provisional");
+  server_->cosigned_by = [] { return std::vector<size_t>{1}; };
+  EXPECT_EQ(state(), "provisional");
+  const Outcome outcome = Run(Cat("receipt check", Poll(), Server()));
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(outcome.out,
+              AllOf(HasSubstr("SKIPPED  witnesses: of this ledger's checkpoint: 1 of 3 witnesses "
+                              "cosigned it, not yet witness.example/w0, witness.example/w2"),
+                    HasSubstr("PROVISIONAL: covered by the publication of"),
+                    HasSubstr("which too few witnesses cosigned so far")));
+  // The same witness twice is one.
+  server_->cosigned_by = [] { return std::vector<size_t>{1, 1}; };
+  EXPECT_EQ(state(), "provisional");
+  server_->cosigned_by = [] { return std::vector<size_t>{1, 2}; };
+  EXPECT_EQ(state(), "final");
 }
 
 TEST_F(ResidentTest, KeepsWhatProvesThatABallotWasReplaced) {

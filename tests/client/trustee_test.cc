@@ -72,7 +72,12 @@ class TrusteeTest : public ::testing::Test {
   }
   absl::StatusOr<Submission> Decrypt(const poll::State& state, uint32_t trustee, uint32_t contest,
                                      uint64_t sent = 0) {
-    return PrepareDecryption(state, Key(trustee), contest, sent, &secrets_[trustee - 1]);
+    return PrepareDecryption(state, NoteOf(state), Key(trustee), contest, sent,
+                             &secrets_[trustee - 1]);
+  }
+  std::string NoteOf(const poll::State& state) const {
+    return ledger::SignCheckpoint({election_.checkpoint_key().name, state.size(), state.root()},
+                                  election_.ballot_box());
   }
   /// What a restart does: the secrets as they come back from their file.
   void Reload(uint32_t trustee) {
@@ -215,6 +220,64 @@ TEST_F(TrusteeTest, DecryptsNothingBeforeTheRegistersAreSettled) {
   EXPECT_THAT(secrets_[0].decrypted, IsEmpty());
   election_.PublishRegisters();
   EXPECT_TRUE(Decrypt(state(), 1, 0).ok());
+}
+
+TEST(TrusteeWitnessTest, DecryptsOnlyWhatEnoughWitnessesCosigned) {
+  testing::ElectionOptions options;
+  options.witnesses = 3;
+  options.witnesses_needed = 2;
+  TestElection election(options);
+  election.RunUntilOpen();
+  election.now += 3600;
+  election.Vote();
+  const ledger::Checkpoint open{election.checkpoint_key().name, election.state().size(),
+                                election.state().root()};
+  election.End();
+  election.CountIssuance();
+  election.Close();
+  election.PublishRegisters();
+  const ledger::Checkpoint closed{election.checkpoint_key().name, election.state().size(),
+                                  election.state().root()};
+  const std::string note = ledger::SignCheckpoint(closed, election.ballot_box());
+  const auto check = [&](const std::string& shown) {
+    return CheckWitnesses(election.state(), shown);
+  };
+  EXPECT_EQ(Id(check(note)), "witness.too-few");
+  TrusteeSecrets secrets;
+  secrets.trustee = 1;
+  EXPECT_EQ(
+      Id(PrepareDecryption(election.state(), note, election.trustee(0), 0, 0, &secrets).status()),
+      "witness.too-few");
+  EXPECT_THAT(secrets.decrypted, IsEmpty());
+
+  EXPECT_EQ(Id(check(election.Cosigned(note, {0}))), "witness.too-few");
+  EXPECT_EQ(Id(check(election.Cosigned(note, {0, 0}))), "witness.too-few");
+  EXPECT_THAT(Text(check(election.Cosigned(note, {0}))),
+              HasSubstr("1 of 3 witnesses cosigned it, not yet witness.example/w1"));
+  EXPECT_TRUE(check(election.Cosigned(note, {0, 2})).ok());
+
+  const auto with = [&](const std::vector<ledger::NoteSignature>& more) {
+    auto parsed = ledger::Note::Parse(election.Cosigned(note, {0})).value();
+    parsed.signatures.insert(parsed.signatures.end(), more.begin(), more.end());
+    return parsed.ToString();
+  };
+  const std::string w1 = election.witness_key(1).name;
+  // Forged; by somebody the poll does not name; given for the ledger while it was open.
+  EXPECT_EQ(Id(check(with({ledger::Cosign(closed, w1, election.official(0), 1)}))),
+            "witness.too-few");
+  ledger::NoteSignature changed = ledger::Cosign(closed, w1, election.witness(1), 1);
+  changed.signature[9] ^= 1;
+  EXPECT_EQ(Id(check(with({changed}))), "witness.too-few");
+  const auto stranger = crypto::Ed25519Key::New();
+  EXPECT_EQ(Id(check(with({ledger::Cosign(closed, "witness.example/w9", stranger, 1)}))),
+            "witness.too-few");
+  EXPECT_EQ(Id(check(with({ledger::Cosign(open, w1, election.witness(1), 1)}))), "witness.too-few");
+  // A checkpoint with all cosignatures, of an earlier ledger or signed by somebody else.
+  EXPECT_EQ(
+      Id(check(election.Cosigned(ledger::SignCheckpoint(open, election.ballot_box()), {0, 1, 2}))),
+      "ledger.root");
+  EXPECT_EQ(Id(check(election.Cosigned(ledger::SignCheckpoint(closed, stranger), {0, 1, 2}))),
+            "note.unsigned");
 }
 
 TEST_F(TrusteeTest, DecryptsNothingAfterCancelling) {
@@ -554,7 +617,10 @@ TEST(TrusteeMinimumTest, RefusesAContestWithTooFewBallots) {
   election.PublishRegisters();
   TrusteeSecrets secrets;
   secrets.trustee = 1;
-  const auto share = PrepareDecryption(election.state(), election.trustee(0), 0, 0, &secrets);
+  const std::string note = ledger::SignCheckpoint(
+      {election.checkpoint_key().name, election.state().size(), election.state().root()},
+      election.ballot_box());
+  const auto share = PrepareDecryption(election.state(), note, election.trustee(0), 0, 0, &secrets);
   EXPECT_EQ(Id(share.status()), "decryption.below-minimum");
   EXPECT_THAT(secrets.decrypted, IsEmpty());
 }

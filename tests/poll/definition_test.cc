@@ -368,7 +368,6 @@ std::vector<Fault> Faults() {
       {"/ballot_box/origin", "a+b", "ballot_box.origin: must be a name"},
       {"/ballot_box/origin", std::string(256, 'a'), "ballot_box.origin: must be a name"},
       {"/ballot_box/origin", "PUT-ORIGIN-HERE", "ballot_box.origin: put the name under which"},
-      {"/witnesses/needed", 1, "witnesses.needed: this version does not collect"},
       {"/witnesses/needed", 2, "witnesses.needed: must be a whole number from 0 to 1"},
       {"/witnesses/list/0", "nonsense", "witnesses.list[0]: is no verifier key"},
       {"/witnesses/list/0", Witness(9, ledger::kTypeEd25519),

@@ -71,6 +71,7 @@ TestElection::TestElection(const ElectionOptions& options) : now(kStart), option
   trustees_ = NewKeys(options.trustees);
   issuers_ = NewKeys(options.issuers);
   ballot_box_ = NewKeys(1);
+  witnesses_ = NewKeys(options.witnesses);
   for (uint32_t i = 0; i < options.voters; ++i) {
     Voter voter;
     voter.credential = crypto::CredentialKey::New();
@@ -95,6 +96,10 @@ std::string TestElection::MakeDefinition() const {
     styles += Cat(s == 0 ? "" : ",", R"({"id":"style-)", s, R"(","title":{"en":"District )", s,
                   R"(","pl":"Dzielnica )", s, R"("},"contests":[)", contests, "]}");
   }
+  std::string witnesses;
+  for (size_t i = 0; i < witnesses_.size(); ++i) {
+    witnesses += Cat(i == 0 ? "" : ",", "\"", witness_key(i).ToString(), "\"");
+  }
   return Cat(
       R"({"format":"urna-definition/1","roll_label":")", options_.roll_label, R"(","rehearsal":)",
       options_.rehearsal ? "true" : "false",
@@ -107,9 +112,9 @@ std::string TestElection::MakeDefinition() const {
       R"(},"trustees":{"needed":)", options_.trustees_needed, R"(,"list":)",
       Parties("Trustee", trustees_), R"(},"issuers":)", Parties("Issuer", issuers_),
       R"(,"ballot_box":{"origin":")", options_.origin, R"(","key":")",
-      base::Hex(ballot_box_[0].public_key()),
-      R"("},"witnesses":{"needed":0,"list":[]},"times":{"issuing_from":")", base::FormatUtc(kStart),
-      R"(","casting_from":")", base::FormatUtc(kStart), R"(","end":")",
+      base::Hex(ballot_box_[0].public_key()), R"("},"witnesses":{"needed":)",
+      options_.witnesses_needed, R"(,"list":[)", witnesses, R"(]},"times":{"issuing_from":")",
+      base::FormatUtc(kStart), R"(","casting_from":")", base::FormatUtc(kStart), R"(","end":")",
       base::FormatUtc(kStart + 12 * kHour), R"(","latest_end":")",
       base::FormatUtc(kStart + 24 * kHour), R"("},"publish_every":)", options_.publish_every,
       R"(,"minimum_ballots":)", options_.minimum_ballots, R"(,"revoting":)",
@@ -118,6 +123,21 @@ std::string TestElection::MakeDefinition() const {
 
 ledger::NoteKey TestElection::checkpoint_key() const {
   return {options_.origin, ledger::kTypeEd25519, ballot_box_[0].public_key()};
+}
+
+ledger::NoteKey TestElection::witness_key(size_t i) const {
+  return {Cat("witness.example/w", i), ledger::kTypeCosignature, witnesses_[i].public_key()};
+}
+
+std::string TestElection::Cosigned(const std::string& note,
+                                   const std::vector<size_t>& witnesses) const {
+  auto cosigned = Must(ledger::Note::Parse(note), "a note");
+  const auto checkpoint = Must(ledger::Checkpoint::ParseBody(cosigned.text), "a checkpoint");
+  for (const size_t i : witnesses) {
+    cosigned.signatures.push_back(
+        ledger::Cosign(checkpoint, witness_key(i).name, witnesses_[i], now));
+  }
+  return cosigned.ToString();
 }
 
 // --- Appending -------------------------------------------------------------------------------

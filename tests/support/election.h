@@ -29,6 +29,7 @@ struct ElectionOptions {
   uint32_t officials = 3, officials_needed = 2;
   uint32_t trustees = 3, trustees_needed = 2;
   uint32_t issuers = 1;
+  uint32_t witnesses = 0, witnesses_needed = 0;
   uint64_t minimum_ballots = 2;
   uint64_t publish_every = 3600;
   bool revoting = true;
@@ -120,6 +121,10 @@ class TestElection {
   const crypto::Ed25519Key& trustee(size_t i) const { return trustees_[i]; }
   const crypto::Ed25519Key& issuer(size_t i) const { return issuers_[i]; }
   const crypto::Ed25519Key& ballot_box() const { return ballot_box_[0]; }
+  const crypto::Ed25519Key& witness(size_t i) const { return witnesses_[i]; }
+  ledger::NoteKey witness_key(size_t i) const;
+  /// The signed checkpoint `note`, cosigned by these witnesses.
+  std::string Cosigned(const std::string& note, const std::vector<size_t>& witnesses) const;
   /// The blind-signing key of an issuer that joined.
   const crypto::IssuerKey& issuer_key(size_t i) const { return issuer_keys_[i]; }
   ledger::NoteKey checkpoint_key() const;
@@ -144,7 +149,7 @@ class TestElection {
   std::string MakeDefinition() const;
 
   ElectionOptions options_;
-  std::vector<crypto::Ed25519Key> officials_, trustees_, issuers_, ballot_box_;
+  std::vector<crypto::Ed25519Key> officials_, trustees_, issuers_, ballot_box_, witnesses_;
   std::vector<Voter> voters_;
   std::string definition_json_;
   std::vector<crypto::IssuerKey> issuer_keys_;

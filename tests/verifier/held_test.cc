@@ -288,32 +288,22 @@ TEST_F(Held, CheckpointsAreEachHeldAgainstTheLedger) {
   ExpectRefused({"--checkpoint", Write("empty", "")}, "held-checkpoint", "note.malformed");
 }
 
+TestElection WitnessedElection(uint32_t needed) {
+  testing::ElectionOptions options;
+  options.witnesses = 2;
+  options.witnesses_needed = needed;
+  TestElection election(options);
+  election.RunAll();
+  return election;
+}
+
 TEST(Cosignatures, OfTheDefinitionAreFoundOnCheckpointsTheAuditorHolds) {
-  const auto witness = crypto::Ed25519Key::New();
-  const ledger::NoteKey key{"witness.example/w1", ledger::kTypeCosignature, witness.public_key()};
-  TestElection election;
-  DefineWith(election, [&](std::string& json) {
-    const std::string_view none = "\"list\":[]}";
-    json.replace(json.find(none), none.size(), base::Cat("\"list\":[\"", key.ToString(), "\"]}"));
-  });
-  election.SealRoll();
-  election.JoinIssuers();
-  election.JoinTrustees();
-  election.Deal();
-  election.Confirm();
-  election.Open();
-  election.now += 3600;
-  election.Vote();
-  election.RunAfterVoting();
+  const TestElection election = WitnessedElection(0);
   const TempFolder folder;
   election.WriteExport(folder / "export");
   EXPECT_TRUE(RunAudit({folder / "export"}).With("SKIPPED").contains("witnesses"));
 
-  const std::string signed_note = ReadAll(folder / "export/checkpoint");
-  const auto checkpoint = ledger::OpenCheckpoint(signed_note, election.checkpoint_key());
-  auto note = ledger::Note::Parse(signed_note);
-  ASSERT_TRUE(checkpoint.ok() && note.ok());
-  note->signatures.push_back(ledger::Cosign(*checkpoint, key.name, witness, 1400990400));
+  auto note = ledger::Note::Parse(election.Cosigned(ReadAll(folder / "export/checkpoint"), {1}));
   WriteAll(folder / "cosigned", note->ToString());
   EXPECT_TRUE(RunAudit({folder / "export", "--checkpoint", folder / "cosigned"})
                   .With("PASS")
@@ -324,6 +314,22 @@ TEST(Cosignatures, OfTheDefinitionAreFoundOnCheckpointsTheAuditorHolds) {
   const Audited audited = RunAudit({folder / "export", "--checkpoint", folder / "cosigned"});
   EXPECT_EQ(audited.exit_code, 1);
   EXPECT_EQ(audited.With("FAIL"), Names{"witnesses"});
+}
+
+TEST(Cosignatures, ThatTheDefinitionDemandsAreOnTheExportsOwnCheckpoint) {
+  const TestElection election = WitnessedElection(2);
+  const TempFolder folder;
+  election.WriteExport(folder / "export");
+  const std::string signed_note = ReadAll(folder / "export/checkpoint");
+  for (const std::vector<size_t>& witnesses : std::vector<std::vector<size_t>>{{}, {0}, {1, 1}}) {
+    WriteAll(folder / "export/checkpoint", election.Cosigned(signed_note, witnesses));
+    const Audited audited = RunAudit({folder / "export"});
+    EXPECT_EQ(audited.exit_code, 1);
+    EXPECT_EQ(audited.With("FAIL"), Names{"witnesses"});
+    EXPECT_NE(audited.Faults("witnesses").find("witness.too-few"), std::string::npos);
+  }
+  WriteAll(folder / "export/checkpoint", election.Cosigned(signed_note, {0, 1}));
+  EXPECT_TRUE(RunAudit({folder / "export"}).With("PASS").contains("witnesses"));
 }
 
 }  // namespace
