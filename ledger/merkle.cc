@@ -53,6 +53,39 @@ struct Climb {
   }
 };
 
+constexpr std::string_view kConsistency = "proof.consistency-invalid";
+
+absl::Status ContradictsSecond(uint64_t size) {
+  return base::Reject(kConsistency,
+                      base::Cat("the proof contradicts the root of ", size, " entries"));
+}
+
+struct TwoRoots {
+  Hash32 first, second;
+};
+
+/// Climbs from `node`, the largest complete subtree that ends at entry `first`, to the roots of
+/// `first` and of `second` entries. Precondition: 0 < first < second.
+absl::StatusOr<TwoRoots> ClimbBoth(uint64_t first, uint64_t second, const Hash32& node,
+                                   std::span<const Hash32> siblings) {
+  Climb climb{first - 1, second - 1};
+  while ((climb.position & 1) == 1) climb.Up();
+  TwoRoots roots{node, node};
+  for (const Hash32& sibling : siblings) {
+    if (climb.last == 0) return base::Reject(kConsistency, "the proof has too many hashes");
+    if (climb.Left()) {
+      roots.first = NodeHash(sibling, roots.first);
+      roots.second = NodeHash(sibling, roots.second);
+      climb.SkipAfterLeft();
+    } else {
+      roots.second = NodeHash(roots.second, sibling);
+    }
+    climb.Up();
+  }
+  if (climb.last != 0) return base::Reject(kConsistency, "the proof has too few hashes");
+  return roots;
+}
+
 }  // namespace
 
 Hash32 NodeHash(const Hash32& left, const Hash32& right) {
@@ -133,6 +166,19 @@ absl::StatusOr<std::vector<Hash32>> ConsistencyProof(uint64_t first, uint64_t se
   return proof;
 }
 
+absl::StatusOr<std::vector<Hash32>> PrefixProof(uint64_t first, uint64_t second,
+                                                const NodeReader& nodes) {
+  if (first >= second) {
+    return Precondition(base::Cat("no proof of the first ", first, " of ", second, " entries"));
+  }
+  URNA_ASSIGN_OR_RETURN(std::vector<Hash32> proof, ConsistencyProof(first, second, nodes));
+  if (std::has_single_bit(first)) {
+    URNA_ASSIGN_OR_RETURN(const Hash32 root, RootAt(first, nodes));
+    proof.insert(proof.begin(), root);
+  }
+  return proof;
+}
+
 absl::StatusOr<Hash32> RootAt(uint64_t size, const NodeReader& nodes) {
   if (size == 0) return EmptyRoot();
   return RangeRoot(0, size, nodes);
@@ -166,45 +212,41 @@ absl::Status VerifyInclusion(const Hash32& leaf, uint64_t index, uint64_t size,
 
 absl::Status VerifyConsistency(uint64_t first, uint64_t second, std::span<const Hash32> proof,
                                const Hash32& first_root, const Hash32& second_root) {
-  constexpr std::string_view kId = "proof.consistency-invalid";
   if (first == 0 || first > second) {
-    return base::Reject(kId,
+    return base::Reject(kConsistency,
                         base::Cat("no proof can lead from ", first, " to ", second, " entries"));
   }
   if (first == second) {
-    if (!proof.empty()) return base::Reject(kId, "a proof between equal sizes must be empty");
-    if (first_root != second_root) return base::Reject(kId, "one size, but two roots");
+    if (!proof.empty()) {
+      return base::Reject(kConsistency, "a proof between equal sizes must be empty");
+    }
+    if (first_root != second_root) return base::Reject(kConsistency, "one size, but two roots");
     return absl::OkStatus();
   }
-  if (proof.empty()) return base::Reject(kId, "the proof is empty");
-
-  Climb climb{first - 1, second - 1};
-  while ((climb.position & 1) == 1) climb.Up();
-  Hash32 old_node = first_root;
-  if (!std::has_single_bit(first)) {
-    old_node = proof.front();
-    proof = proof.subspan(1);
+  if (proof.empty()) return base::Reject(kConsistency, "the proof is empty");
+  const bool begins_at_root = std::has_single_bit(first);
+  URNA_ASSIGN_OR_RETURN(const TwoRoots roots,
+                        ClimbBoth(first, second, begins_at_root ? first_root : proof.front(),
+                                  proof.subspan(begins_at_root ? 0 : 1)));
+  if (roots.first != first_root) {
+    return base::Reject(kConsistency,
+                        base::Cat("the proof contradicts the root of ", first, " entries"));
   }
-  Hash32 new_node = old_node;
-  for (const Hash32& sibling : proof) {
-    if (climb.last == 0) return base::Reject(kId, "the proof has too many hashes");
-    if (climb.Left()) {
-      old_node = NodeHash(sibling, old_node);
-      new_node = NodeHash(sibling, new_node);
-      climb.SkipAfterLeft();
-    } else {
-      new_node = NodeHash(new_node, sibling);
-    }
-    climb.Up();
-  }
-  if (climb.last != 0) return base::Reject(kId, "the proof has too few hashes");
-  if (old_node != first_root) {
-    return base::Reject(kId, base::Cat("the proof contradicts the root of ", first, " entries"));
-  }
-  if (new_node != second_root) {
-    return base::Reject(kId, base::Cat("the proof contradicts the root of ", second, " entries"));
-  }
+  if (roots.second != second_root) return ContradictsSecond(second);
   return absl::OkStatus();
+}
+
+absl::StatusOr<Hash32> PrefixRoot(uint64_t first, uint64_t second, std::span<const Hash32> proof,
+                                  const Hash32& second_root) {
+  if (first == 0 || first >= second) {
+    return base::Reject(kConsistency, base::Cat("no proof can show the root of the first ", first,
+                                                " of ", second, " entries"));
+  }
+  if (proof.empty()) return base::Reject(kConsistency, "the proof is empty");
+  URNA_ASSIGN_OR_RETURN(const TwoRoots roots,
+                        ClimbBoth(first, second, proof.front(), proof.subspan(1)));
+  if (roots.second != second_root) return ContradictsSecond(second);
+  return roots.first;
 }
 
 }  // namespace urna::ledger

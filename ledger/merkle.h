@@ -42,6 +42,11 @@ absl::StatusOr<std::vector<Hash32>> InclusionProof(uint64_t index, uint64_t size
 /// PROOF(first, D[second]). Precondition: 0 < first <= second.
 absl::StatusOr<std::vector<Hash32>> ConsistencyProof(uint64_t first, uint64_t second,
                                                      const NodeReader& nodes);
+/// What shows the root of the first `first` of `second` leaves to whoever knows the root of all:
+/// ConsistencyProof, but always with the hash that it begins at, which that leaves out where it is
+/// the root of `first` leaves itself. Precondition: 0 < first < second.
+absl::StatusOr<std::vector<Hash32>> PrefixProof(uint64_t first, uint64_t second,
+                                                const NodeReader& nodes);
 /// Root of the first `size` leaves.
 absl::StatusOr<Hash32> RootAt(uint64_t size, const NodeReader& nodes);
 
@@ -51,5 +56,10 @@ absl::Status VerifyInclusion(const Hash32& leaf, uint64_t index, uint64_t size,
 /// Errors: Reject("proof.consistency-invalid").
 absl::Status VerifyConsistency(uint64_t first, uint64_t second, std::span<const Hash32> proof,
                                const Hash32& first_root, const Hash32& second_root);
+/// The root of the first `first` leaves of the tree of `second` leaves with the root `second_root`,
+/// from their PrefixProof. Errors: Reject("proof.consistency-invalid") if it does not lead to that
+/// root.
+absl::StatusOr<Hash32> PrefixRoot(uint64_t first, uint64_t second, std::span<const Hash32> proof,
+                                  const Hash32& second_root);
 
 }  // namespace urna::ledger

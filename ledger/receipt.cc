@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "ledger/lines.h"
 #include "ledger/merkle.h"
 
 namespace urna::ledger {
@@ -13,33 +14,17 @@ namespace {
 constexpr std::string_view kHeader = "c2sp.org/tlog-proof@v1";
 constexpr size_t kMaxProofHashes = 64;  // a tree has at most 2^64 leaves
 
-absl::Status Malformed(std::string_view detail) {
-  return base::Reject("receipt.malformed", detail);
-}
+constexpr std::string_view kMalformed = "receipt.malformed";
 
-/// Takes one line without its end; false if there is none.
-bool TakeLine(std::string_view& rest, std::string_view& line) {
-  const size_t end = rest.find('\n');
-  if (end == std::string_view::npos) return false;
-  line = rest.substr(0, end);
-  rest.remove_prefix(end + 1);
-  return true;
-}
-
-/// Takes a line "<key> <value>".
-bool TakeField(std::string_view& rest, std::string_view key, std::string_view& value) {
-  if (!TakeLine(rest, value) || !value.starts_with(key)) return false;
-  value.remove_prefix(key.size());
-  return true;
-}
+absl::Status Malformed(std::string_view detail) { return base::Reject(kMalformed, detail); }
 
 }  // namespace
 
 std::string Receipt::ToString() const {
   const std::string extra = base::Cat(base::View(leaf), base::View(body));
-  std::string out = base::Cat(kHeader, "\nextra ", base::Base64(extra), "\nindex ", index, "\n");
-  for (const Hash32& hash : proof) out += base::Cat(base::Base64(base::View(hash)), "\n");
-  return base::Cat(out, "\n", checkpoint);
+  const std::string out =
+      base::Cat(kHeader, "\nextra ", base::Base64(extra), "\nindex ", index, "\n");
+  return base::Cat(out, HashLines(proof), checkpoint);
 }
 
 absl::StatusOr<Receipt> Receipt::Parse(std::string_view bytes) {
@@ -58,17 +43,7 @@ absl::StatusOr<Receipt> Receipt::Parse(std::string_view bytes) {
   if (!TakeField(rest, "index ", line) || !base::ParseU64(line, &receipt.index)) {
     return Malformed("the third line is not 'index' and a plain decimal number");
   }
-  for (;;) {
-    if (!TakeLine(rest, line)) return Malformed("no blank line stands before the checkpoint");
-    if (line.empty()) break;
-    Hash32 hash{};
-    if (!base::Unbase64(line, &raw) || raw.size() != hash.size()) {
-      return Malformed(base::Cat("hash ", receipt.proof.size(), " of the proof is not base64"));
-    }
-    if (receipt.proof.size() == kMaxProofHashes) return Malformed("the proof is too long");
-    std::copy(raw.begin(), raw.end(), hash.begin());
-    receipt.proof.push_back(hash);
-  }
+  URNA_ASSIGN_OR_RETURN(receipt.proof, TakeHashes(rest, kMaxProofHashes, kMalformed));
   if (const auto note = Note::Parse(rest); !note.ok()) {
     return Malformed(base::Cat("the checkpoint: ", std::string(note.status().message())));
   }

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "ledger/lines.h"
 #include "ledger/merkle.h"
 
 namespace urna::ledger {
@@ -15,21 +16,14 @@ using base::Cat;
 
 constexpr std::string_view kOld = "old ";
 
+constexpr std::string_view kMalformedRequest = "witness.request-malformed";
+
 absl::Status MalformedRequest(std::string_view detail) {
-  return base::Reject("witness.request-malformed", detail);
+  return base::Reject(kMalformedRequest, detail);
 }
 
 absl::Status MalformedAnswer(std::string_view detail) {
   return base::Reject("witness.answer-malformed", detail);
-}
-
-/// Takes a line without its newline off `rest`; false if there is no whole line.
-bool TakeLine(std::string_view& rest, std::string_view& line) {
-  const size_t end = rest.find('\n');
-  if (end == std::string_view::npos) return false;
-  line = rest.substr(0, end);
-  rest.remove_prefix(end + 1);
-  return true;
 }
 
 std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
@@ -46,9 +40,7 @@ absl::StatusOr<AddCheckpoint> AddCheckpoint::Make(uint64_t old_size, std::vector
 }
 
 std::string AddCheckpoint::ToString() const {
-  std::string out = Cat(kOld, old_size, "\n");
-  for (const Hash32& hash : proof) out += Cat(base::Base64(base::View(hash)), "\n");
-  return Cat(out, "\n", note.ToString());
+  return Cat(kOld, old_size, "\n", HashLines(proof), note.ToString());
 }
 
 absl::StatusOr<AddCheckpoint> AddCheckpoint::Parse(std::string_view body) {
@@ -58,24 +50,7 @@ absl::StatusOr<AddCheckpoint> AddCheckpoint::Parse(std::string_view body) {
       !base::ParseU64(line.substr(kOld.size()), &old_size)) {
     return MalformedRequest("the first line is not \"old\" and a plain decimal number");
   }
-  std::vector<Hash32> proof;
-  for (;;) {
-    if (!TakeLine(rest, line)) {
-      return MalformedRequest("no empty line stands before the checkpoint");
-    }
-    if (line.empty()) break;
-    if (proof.size() == kMaxProof) {
-      return MalformedRequest(Cat("more than ", kMaxProof, " lines of proof"));
-    }
-    std::string raw;
-    Hash32 hash{};
-    if (!base::Unbase64(line, &raw) || raw.size() != hash.size()) {
-      return MalformedRequest(
-          Cat("line ", proof.size(), " of the proof is not the strict base64 of 32 bytes"));
-    }
-    std::copy(raw.begin(), raw.end(), hash.begin());
-    proof.push_back(hash);
-  }
+  URNA_ASSIGN_OR_RETURN(std::vector<Hash32> proof, TakeHashes(rest, kMaxProof, kMalformedRequest));
   return Make(old_size, std::move(proof), rest);
 }
 
