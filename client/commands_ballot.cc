@@ -41,7 +41,7 @@ absl::StatusOr<std::shared_ptr<const poll::PollContext>> ContextOf(const GlobalO
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
-                        PollView::FetchUntilOpened(*connection, flags.poll));
+                        PollView::FetchUntilOpened(*OverGrpc(*connection, flags.poll), flags.poll));
   return view->state().context();
 }
 

@@ -214,7 +214,7 @@ absl::Status CreatePoll(const GlobalOptions& global, const std::string& path,
     poll_hex = base::Hex(response.poll());
     URNA_ASSIGN_OR_RETURN(const Hash32 poll, ParsePollId(poll_hex));
     URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
-                          PollView::FetchDefinition(*connection, poll));
+                          PollView::FetchDefinition(*OverGrpc(*connection, poll), poll));
     if (view->state().definition_json() != file.text) {
       return base::Reject("definition.differs", Cat("the server's poll ", poll_hex,
                                                     " has another definition than ", path));

@@ -169,8 +169,8 @@ absl::Status Check::Open() {
   } else {
     URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                           Connection::Open(global_.server));
-    URNA_ASSIGN_OR_RETURN(ledger_,
-                          PublishedLedger::Fetch(*connection, flags_.poll, ShowProgress()));
+    URNA_ASSIGN_OR_RETURN(ledger_, PublishedLedger::Fetch(*OverGrpc(*connection, flags_.poll),
+                                                          flags_.poll, ShowProgress()));
   }
   if (wallet_.has_value()) {
     URNA_ASSIGN_OR_RETURN(const auto context, ledger_->context());

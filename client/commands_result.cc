@@ -77,7 +77,8 @@ absl::Status Tally(const GlobalOptions& global, const ResultFlags& flags) {
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
-                        PollView::FetchAll(*connection, flags.poll, flags.folder, ShowProgress()));
+                        PollView::FetchAll(*OverGrpc(*connection, flags.poll), flags.poll,
+                                           flags.folder, ShowProgress()));
   URNA_ASSIGN_OR_RETURN(const poll::Result result, view->state().ComputeResult());
   if (global.json) {
     PrintJson(ResultJson(view->state(), result));
@@ -95,7 +96,8 @@ absl::Status WriteProtocol(const GlobalOptions& global, const ResultFlags& flags
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
-                        PollView::FetchAll(*connection, flags.poll, flags.folder, ShowProgress()));
+                        PollView::FetchAll(*OverGrpc(*connection, flags.poll), flags.poll,
+                                           flags.folder, ShowProgress()));
   const poll::State& state = view->state();
   std::optional<poll::Result> result;
   if (state.phase() == poll::Phase::kCertified) {

@@ -380,8 +380,9 @@ absl::Status RunImport(const GlobalOptions& global, const ImportFlags& flags) {
 
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
-  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
-                        PollView::FetchAll(*connection, flags.poll, "", ShowProgress()));
+  URNA_ASSIGN_OR_RETURN(
+      const std::unique_ptr<PollView> view,
+      PollView::FetchAll(*OverGrpc(*connection, flags.poll), flags.poll, "", ShowProgress()));
   const poll::State& state = view->state();
   URNA_RETURN_IF_ERROR(MayTake(state, sealed));
   const poll::Definition& definition = *state.definition();

@@ -312,8 +312,9 @@ absl::Status Status(const GlobalOptions& global, const StatusFlags& flags) {
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
   auto fetched = flags.quick
-                     ? PollView::FetchDefinition(*connection, flags.poll)
-                     : PollView::FetchAll(*connection, flags.poll, flags.folder, ShowProgress());
+                     ? PollView::FetchDefinition(*OverGrpc(*connection, flags.poll), flags.poll)
+                     : PollView::FetchAll(*OverGrpc(*connection, flags.poll), flags.poll,
+                                          flags.folder, ShowProgress());
   URNA_RETURN_IF_ERROR(fetched.status());
   const PollView& view = **fetched;
   const poll::State& state = view.state();

@@ -80,7 +80,8 @@ absl::StatusOr<Desk> SitDown(const GlobalOptions& global, const StepFlags& flags
   URNA_ASSIGN_OR_RETURN(crypto::Ed25519Key key, OpenIdentity(global, flags.key, "official"));
   URNA_ASSIGN_OR_RETURN(std::unique_ptr<Connection> connection, Connection::Open(global.server));
   URNA_ASSIGN_OR_RETURN(std::unique_ptr<PollView> view,
-                        PollView::FetchAll(*connection, flags.poll, flags.folder, ShowProgress()));
+                        PollView::FetchAll(*OverGrpc(*connection, flags.poll), flags.poll,
+                                           flags.folder, ShowProgress()));
   URNA_ASSIGN_OR_RETURN(const uint32_t official,
                         OfficialNumber(*view->state().definition(), key.public_key()));
   return Desk{std::move(connection), std::move(view), std::move(key), official};
@@ -212,7 +213,7 @@ absl::Status PrintPaperTemplate(const GlobalOptions& global, const Hash32& poll)
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
-                        PollView::FetchDefinition(*connection, poll));
+                        PollView::FetchDefinition(*OverGrpc(*connection, poll), poll));
   const std::string table = PaperTemplate(*view->state().definition());
   if (global.json) {
     PrintJson({{"poll", base::Hex(poll)}, {"template", table}});
@@ -287,7 +288,7 @@ absl::Status CountPaper(const GlobalOptions& global, const StepFlags& flags) {
       }
       const uint64_t size = state.size();
       while (state.size() == size) {
-        URNA_RETURN_IF_ERROR(desk.view->Advance(*desk.connection));
+        URNA_RETURN_IF_ERROR(desk.view->Advance(*OverGrpc(*desk.connection, flags.poll)));
         if (state.size() == size) std::this_thread::sleep_for(kLook);
       }
     }
@@ -336,7 +337,8 @@ absl::Status RunPending(const GlobalOptions& global, const StepFlags& flags) {
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
-                        PollView::FetchAll(*connection, flags.poll, flags.folder, ShowProgress()));
+                        PollView::FetchAll(*OverGrpc(*connection, flags.poll), flags.poll,
+                                           flags.folder, ShowProgress()));
   const poll::State& state = view->state();
   URNA_ASSIGN_OR_RETURN(const std::vector<PendingStep> pending, FetchPending(*connection, state));
   if (global.json) {

@@ -91,9 +91,9 @@ absl::StatusOr<Desk> SitDown(const GlobalOptions& global, const TrusteeFlags& fl
       GetPassphrase(global.passphrase, Cat("passphrase of ", flags.key), /*confirm=*/false));
   URNA_ASSIGN_OR_RETURN(crypto::Ed25519Key key, ReadIdentity(flags.key, "trustee", passphrase));
   URNA_ASSIGN_OR_RETURN(std::unique_ptr<Connection> connection, Connection::Open(global.server));
-  URNA_ASSIGN_OR_RETURN(
-      std::unique_ptr<PollView> view,
-      PollView::FetchAll(*connection, flags.poll, LedgerFolder(flags), ShowProgress()));
+  URNA_ASSIGN_OR_RETURN(std::unique_ptr<PollView> view,
+                        PollView::FetchAll(*OverGrpc(*connection, flags.poll), flags.poll,
+                                           LedgerFolder(flags), ShowProgress()));
   const poll::Definition& definition = *view->state().definition();
   URNA_ASSIGN_OR_RETURN(const uint32_t trustee, TrusteeNumber(definition, key.public_key()));
   Say(global, Cat("You are trustee ", trustee, " of ", definition.trustees.size(), " (",
@@ -297,7 +297,8 @@ absl::Status RunCombine(const GlobalOptions& global, const CombineFlags& flags) 
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
-                        PollView::FetchAll(*connection, flags.poll, flags.folder, ShowProgress()));
+                        PollView::FetchAll(*OverGrpc(*connection, flags.poll), flags.poll,
+                                           flags.folder, ShowProgress()));
   std::vector<RehearsalShare> shares;
   for (const std::string& path : flags.files) {
     URNA_ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path, kMaxSmallFile));
@@ -389,7 +390,7 @@ absl::Status RunCheckDestroyed(const GlobalOptions& global, const StatementFlags
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                         Connection::Open(global.server));
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
-                        PollView::FetchDefinition(*connection, flags.poll));
+                        PollView::FetchDefinition(*OverGrpc(*connection, flags.poll), flags.poll));
   const poll::Definition& definition = *view->state().definition();
   const absl::Status checked = statement->Check(flags.poll, definition);
   if (!checked.ok()) return base::Annotate(checked, flags.file);

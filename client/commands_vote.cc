@@ -52,8 +52,9 @@ absl::StatusOr<std::string> FindStyle(Connection& connection, const PollView& vi
   const poll::State& state = view.state();
   std::optional<uint16_t> style = state.StyleOf(V);
   if (!style.has_value()) {
-    URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> all,
-                          PollView::FetchAll(connection, state.poll(), ""));
+    URNA_ASSIGN_OR_RETURN(
+        const std::unique_ptr<PollView> all,
+        PollView::FetchAll(*OverGrpc(connection, state.poll()), state.poll(), ""));
     style = all->state().StyleOf(V);
   }
   if (!style.has_value()) {
@@ -344,7 +345,7 @@ absl::Status Session::Start() {
 absl::Status Session::FetchPoll() {
   URNA_ASSIGN_OR_RETURN(connection_, Connection::Open(global_.server));
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
-                        PollView::FetchUntilOpened(*connection_, poll_));
+                        PollView::FetchUntilOpened(*OverGrpc(*connection_, poll_), poll_));
   context_ = view->state().context();
   definition_ = context_->definition.get();
   language_ = flags_.language.empty() ? definition_->languages.front() : flags_.language;

@@ -111,7 +111,8 @@ absl::Status StatusReport::Open() {
   } else {
     URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                           Connection::Open(global_.server));
-    URNA_ASSIGN_OR_RETURN(ledger_, PublishedLedger::Fetch(*connection, poll_, ShowProgress()));
+    URNA_ASSIGN_OR_RETURN(
+        ledger_, PublishedLedger::Fetch(*OverGrpc(*connection, poll_), poll_, ShowProgress()));
   }
   URNA_ASSIGN_OR_RETURN(context_, ledger_->context());
   definition_ = context_->definition.get();

@@ -81,7 +81,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const ServerOptions
   }
   const auto channel =
       grpc::CreateCustomChannel(Cat("dns:///", options.target), credentials, arguments);
-  std::unique_ptr<Connection> connection(new Connection);
+  std::unique_ptr<Connection> connection(new Connection(options.target));
   connection->issuing_ = v1::Issuing::NewStub(channel);
   connection->casting_ = v1::Casting::NewStub(channel);
   connection->officials_ = v1::Officials::NewStub(channel);

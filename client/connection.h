@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -27,6 +28,7 @@ class Connection {
   /// file). Does not wait for the server.
   static absl::StatusOr<std::unique_ptr<Connection>> Open(const ServerOptions& options);
 
+  const std::string& target() const { return target_; }  ///< "host:port"
   v1::Issuing::Stub& issuing() { return *issuing_; }
   v1::Casting::Stub& casting() { return *casting_; }
   v1::Officials::Stub& officials() { return *officials_; }
@@ -34,7 +36,8 @@ class Connection {
   v1::Reading::Stub& reading() { return *reading_; }
 
  private:
-  Connection() = default;
+  explicit Connection(std::string target) : target_(std::move(target)) {}
+  const std::string target_;
   std::unique_ptr<v1::Issuing::Stub> issuing_;
   std::unique_ptr<v1::Casting::Stub> casting_;
   std::unique_ptr<v1::Officials::Stub> officials_;

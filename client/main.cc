@@ -35,6 +35,7 @@ const std::map<std::string, std::string> kValueNames = {
     {"--export", "FILE"},
     {"--fingerprint", "DIGITS"},
     {"--folder", "DIR"},
+    {"--from", "URL"},
     {"--key", "FILE"},
     {"--label", "LABEL"},
     {"--lang", "LANGUAGE"},

@@ -29,63 +29,14 @@ namespace {
 using base::Cat;
 using base::Reject;
 
-// Records asked for in one call: a slow line gets its deadline anew for each.
-constexpr uint64_t kRecordsPerCall = 1024;
+constexpr uint64_t kRecordsPerProgress = 1024;
 // Bundles replayed at once: enough records to keep every core busy, few enough to hold in memory.
 constexpr size_t kBundlesPerReplay = 16;
-
-absl::StatusOr<std::string> FetchCheckpointNote(Connection& connection, const Hash32& poll) {
-  v1::CheckpointRequest request;
-  request.set_poll(std::string(base::View(poll)));
-  URNA_ASSIGN_OR_RETURN(const v1::CheckpointResponse response,
-                        Call(connection.reading(), &v1::Reading::Stub::Checkpoint, request));
-  return response.note();
-}
 
 /// What the note says, before anything vouches for it.
 absl::StatusOr<ledger::Checkpoint> Claimed(const std::string& note) {
   URNA_ASSIGN_OR_RETURN(const ledger::Note parsed, ledger::Note::Parse(note));
   return ledger::Checkpoint::ParseBody(parsed.text);
-}
-
-/// Calls `take` with the published records first .. last-1 in order, until it fails or returns
-/// false. Only what is on its way is held in memory.
-absl::Status ReadRecords(Connection& connection, const Hash32& poll, uint64_t first, uint64_t last,
-                         const std::function<absl::StatusOr<bool>(const std::string&)>& take) {
-  while (first < last) {
-    v1::EntriesRequest request;
-    request.set_poll(std::string(base::View(poll)));
-    request.set_first(first);
-    const uint64_t until = first + std::min(kRecordsPerCall, last - first);
-    request.set_last(until);
-    grpc::ClientContext context;
-    SetDeadline(context);
-    const auto stream = connection.reading().Entries(&context, request);
-    // What was received is judged; how a stream ends that nobody wants any more is not.
-    const auto stop = [&](const absl::Status& verdict) {
-      context.TryCancel();
-      stream->Finish();
-      return verdict;
-    };
-    v1::EntriesResponse response;
-    while (stream->Read(&response)) {
-      for (const std::string& record : response.records()) {
-        if (first == until) {
-          return stop(Reject("ledger.incomplete",
-                             Cat("the server sent more than the records up to ", until - 1)));
-        }
-        const absl::StatusOr<bool> more = take(record);
-        if (!more.ok() || !*more) return stop(more.status());
-        ++first;
-      }
-    }
-    URNA_RETURN_IF_ERROR(FromGrpc(stream->Finish(), context));
-    if (first != until) {
-      return Reject("ledger.incomplete",
-                    Cat("the server did not send record ", first, ", which its checkpoint covers"));
-    }
-  }
-  return absl::OkStatus();
 }
 
 /// Replays records that nothing vouches for and keeps the first fault.
@@ -237,16 +188,16 @@ absl::StatusOr<Hash32> ParsePollId(std::string_view text) {
 // --- Views
 
 absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchStart(
-    Connection& connection, const Hash32& poll,
+    LedgerSource& source, const Hash32& poll,
     const std::function<bool(const poll::State&)>& enough) {
-  URNA_ASSIGN_OR_RETURN(const std::string note, FetchCheckpointNote(connection, poll));
+  URNA_ASSIGN_OR_RETURN(const std::string note, source.Checkpoint());
   URNA_ASSIGN_OR_RETURN(const ledger::Checkpoint claimed, Claimed(note));
   Replayer replayer(poll, NoEarlierRecord, poll::Sequentially);
   const auto take = [&](const std::string& record) -> absl::StatusOr<bool> {
     URNA_RETURN_IF_ERROR(replayer.Append({record}));
     return !enough(replayer.state());
   };
-  URNA_RETURN_IF_ERROR(ReadRecords(connection, poll, 0, claimed.size, take));
+  URNA_RETURN_IF_ERROR(source.Records(0, claimed.size, take));
   if (replayer.state().definition() == nullptr) return NoDefinition();
   URNA_ASSIGN_OR_RETURN(ledger::Checkpoint checkpoint,
                         ledger::OpenCheckpoint(note, replayer.state().definition()->ballot_box));
@@ -257,19 +208,19 @@ absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchStart(
       new PollView(std::move(replayer).TakeState(), std::move(checkpoint), note));
 }
 
-absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchDefinition(Connection& connection,
+absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchDefinition(LedgerSource& source,
                                                                     const Hash32& poll) {
-  return FetchStart(connection, poll,
+  return FetchStart(source, poll,
                     [](const poll::State& state) { return state.definition() != nullptr; });
 }
 
-absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchUntilOpened(Connection& connection,
+absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchUntilOpened(LedgerSource& source,
                                                                      const Hash32& poll) {
   // A poll that is cancelled before it is opened ends there.
   const auto enough = [](const poll::State& state) {
     return state.context() != nullptr || state.phase() == poll::Phase::kCancelled;
   };
-  URNA_ASSIGN_OR_RETURN(std::unique_ptr<PollView> view, FetchStart(connection, poll, enough));
+  URNA_ASSIGN_OR_RETURN(std::unique_ptr<PollView> view, FetchStart(source, poll, enough));
   if (view->state().context() == nullptr) {
     return base::Failure(
         absl::StatusCode::kFailedPrecondition,
@@ -278,7 +229,7 @@ absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchUntilOpened(Connection&
   return view;
 }
 
-absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchAll(Connection& connection,
+absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchAll(LedgerSource& source,
                                                              const Hash32& poll,
                                                              const std::string& folder,
                                                              const Progress& progress) {
@@ -288,8 +239,7 @@ absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchAll(Connection& connect
     URNA_ASSIGN_OR_RETURN(temporary, TemporaryFolder::Create());
     path = Cat(temporary->path(), "/ledger");
   }
-  URNA_ASSIGN_OR_RETURN(ledger::Checkpoint checkpoint,
-                        FetchLedger(connection, poll, path, progress));
+  URNA_ASSIGN_OR_RETURN(ledger::Checkpoint checkpoint, FetchLedger(source, poll, path, progress));
   URNA_ASSIGN_OR_RETURN(const std::shared_ptr<const ledger::ExportReader> reader,
                         ledger::ExportReader::Open(path));
   Replayer replayer(
@@ -329,9 +279,8 @@ void PollView::NoteStep(uint64_t index, const std::string& bytes) {
   if (payload.ok()) steps_.push_back({index, record->time, *std::move(payload)});
 }
 
-absl::Status PollView::Advance(Connection& connection) {
-  const Hash32 poll = state_->poll();
-  URNA_ASSIGN_OR_RETURN(std::string note, FetchCheckpointNote(connection, poll));
+absl::Status PollView::Advance(LedgerSource& source) {
+  URNA_ASSIGN_OR_RETURN(std::string note, source.Checkpoint());
   URNA_ASSIGN_OR_RETURN(ledger::Checkpoint checkpoint,
                         ledger::OpenCheckpoint(note, state_->definition()->ballot_box));
   poll::State next = *state_;
@@ -350,7 +299,7 @@ absl::Status PollView::Advance(Connection& connection) {
     records.push_back(bytes);
     return true;
   };
-  URNA_RETURN_IF_ERROR(ReadRecords(connection, poll, next.size(), checkpoint.size, take));
+  URNA_RETURN_IF_ERROR(source.Records(next.size(), checkpoint.size, take));
   if (next.size() != checkpoint.size || next.root() != checkpoint.root) {
     return RootDiffers(checkpoint, next.root());
   }
@@ -364,7 +313,7 @@ absl::Status PollView::Advance(Connection& connection) {
 
 // --- Exports
 
-absl::StatusOr<ledger::Checkpoint> FetchLedger(Connection& connection, const Hash32& poll,
+absl::StatusOr<ledger::Checkpoint> FetchLedger(LedgerSource& source, const Hash32& poll,
                                                const std::string& folder_name,
                                                const Progress& progress) {
   std::string folder = folder_name;
@@ -380,7 +329,7 @@ absl::StatusOr<ledger::Checkpoint> FetchLedger(Connection& connection, const Has
     URNA_ASSIGN_OR_RETURN(older, OpenOlder(folder));
   }
 
-  URNA_ASSIGN_OR_RETURN(const std::string note, FetchCheckpointNote(connection, poll));
+  URNA_ASSIGN_OR_RETURN(const std::string note, source.Checkpoint());
   URNA_ASSIGN_OR_RETURN(const ledger::Checkpoint claimed, Claimed(note));
   const TemporaryFolder temporary(Cat(folder, ".new.", getpid()));
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<ledger::ExportWriter> writer,
@@ -422,14 +371,13 @@ absl::StatusOr<ledger::Checkpoint> FetchLedger(Connection& connection, const Has
   }
 
   absl::Status fetched =
-      ReadRecords(connection, poll, start, claimed.size,
-                  [&](const std::string& record) -> absl::StatusOr<bool> {
-                    URNA_RETURN_IF_ERROR(intake.Take(record));
-                    if (writer->size() % kRecordsPerCall == 0 || writer->size() == claimed.size) {
-                      progress("fetched", writer->size(), claimed.size);
-                    }
-                    return true;
-                  });
+      source.Records(start, claimed.size, [&](const std::string& record) -> absl::StatusOr<bool> {
+        URNA_RETURN_IF_ERROR(intake.Take(record));
+        if (writer->size() % kRecordsPerProgress == 0 || writer->size() == claimed.size) {
+          progress("fetched", writer->size(), claimed.size);
+        }
+        return true;
+      });
   if (!fetched.ok()) {
     // The first new record does not follow the last old one.
     const bool at_seam = older != nullptr && writer->size() == start &&

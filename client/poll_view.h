@@ -9,13 +9,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "client/connection.h"
+#include "client/ledger_source.h"
 #include "ledger/checkpoint.h"
 #include "poll/state.h"
 
 namespace urna::client {
-
-using crypto::Hash32;
 
 /// Parses 64 hexadecimal digits. Errors: InvalidArgument naming what is wrong.
 absl::StatusOr<Hash32> ParsePollId(std::string_view text);
@@ -30,24 +28,24 @@ using Progress = std::function<void(std::string_view what, uint64_t done, uint64
 class PollView {
  public:
   /// Records up to the end of the definition. Errors as FetchUntilOpened.
-  static absl::StatusOr<std::unique_ptr<PollView>> FetchDefinition(Connection& connection,
+  static absl::StatusOr<std::unique_ptr<PollView>> FetchDefinition(LedgerSource& source,
                                                                    const Hash32& poll);
   /// Records up to and including `opened`, which is all a voter needs. If more is published, the
   /// root of these records is not the checkpoint's; the officials who opened the poll signed it.
   /// Errors: FailedPrecondition if not opened yet; Reject("ledger.poll-id"), Reject("ledger.root"),
   /// Reject("ledger.incomplete"), those of OpenCheckpoint; the first fault of the ledger, with its
   /// record; network failures.
-  static absl::StatusOr<std::unique_ptr<PollView>> FetchUntilOpened(Connection& connection,
+  static absl::StatusOr<std::unique_ptr<PollView>> FetchUntilOpened(LedgerSource& source,
                                                                     const Hash32& poll);
   /// The whole published ledger, through a folder that is kept (made or brought up to date, see
   /// FetchLedger), or through a temporary one if `folder` is "". Checks proofs on all cores.
   static absl::StatusOr<std::unique_ptr<PollView>> FetchAll(
-      Connection& connection, const Hash32& poll, const std::string& folder,
+      LedgerSource& source, const Hash32& poll, const std::string& folder,
       const Progress& progress = [](std::string_view, uint64_t, uint64_t) {});
 
   /// Takes what was published since then, checking it as before. For polls that are closed: no
   /// earlier record is read again.
-  absl::Status Advance(Connection& connection);
+  absl::Status Advance(LedgerSource& source);
 
   const poll::State& state() const { return *state_; }
   /// The steps of officials on the ledger, in order. Only after FetchAll.
@@ -68,7 +66,7 @@ class PollView {
         checkpoint_(std::move(checkpoint)),
         note_(std::move(note)) {}
   static absl::StatusOr<std::unique_ptr<PollView>> FetchStart(
-      Connection& connection, const Hash32& poll,
+      LedgerSource& source, const Hash32& poll,
       const std::function<bool(const poll::State&)>& enough);
 
   void NoteStep(uint64_t index, const std::string& record);
@@ -88,7 +86,7 @@ class PollView {
 /// Reject("ledger.chain-broken"), Reject("ledger.poll-id"), Reject("ledger.root"),
 /// Reject("ledger.incomplete"), those of OpenCheckpoint and of ExportReader; FailedPrecondition if
 /// the folder holds something else; network and file failures.
-absl::StatusOr<ledger::Checkpoint> FetchLedger(Connection& connection, const Hash32& poll,
+absl::StatusOr<ledger::Checkpoint> FetchLedger(LedgerSource& source, const Hash32& poll,
                                                const std::string& folder, const Progress& progress);
 
 /// ParallelFor of poll::Replay on `threads` threads (0 = all cores).

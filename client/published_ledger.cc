@@ -55,12 +55,12 @@ absl::StatusOr<std::unique_ptr<PublishedLedger>> PublishedLedger::Open(const std
   return ledger;
 }
 
-absl::StatusOr<std::unique_ptr<PublishedLedger>> PublishedLedger::Fetch(Connection& connection,
+absl::StatusOr<std::unique_ptr<PublishedLedger>> PublishedLedger::Fetch(LedgerSource& source,
                                                                         const Hash32& poll,
                                                                         const Progress& progress) {
   URNA_ASSIGN_OR_RETURN(std::unique_ptr<TemporaryFolder> temporary, TemporaryFolder::Create());
   const std::string folder = Cat(temporary->path(), "/ledger");
-  URNA_RETURN_IF_ERROR(FetchLedger(connection, poll, folder, progress).status());
+  URNA_RETURN_IF_ERROR(FetchLedger(source, poll, folder, progress).status());
   URNA_ASSIGN_OR_RETURN(std::unique_ptr<PublishedLedger> ledger, Open(folder, poll));
   ledger->temporary_ = std::move(temporary);
   return ledger;

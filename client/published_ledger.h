@@ -10,7 +10,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "client/connection.h"
 #include "client/interrupt.h"
 #include "client/poll_view.h"
 #include "ledger/export.h"
@@ -30,7 +29,7 @@ class PublishedLedger {
                                                                const Hash32& poll);
   /// Fetched from a server, all of it, so that the server does not learn what is looked for; the
   /// folder goes with this object. Errors: those of FetchLedger and Open.
-  static absl::StatusOr<std::unique_ptr<PublishedLedger>> Fetch(Connection& connection,
+  static absl::StatusOr<std::unique_ptr<PublishedLedger>> Fetch(LedgerSource& source,
                                                                 const Hash32& poll,
                                                                 const Progress& progress);
 

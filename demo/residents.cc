@@ -452,8 +452,9 @@ absl::Status RunVote(const VoteFlags& flags) {
   URNA_ASSIGN_OR_RETURN(std::vector<Person> people, ReadPeople(flags, facts));
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<client::Connection> connection,
                         client::Connection::Open(flags.server));
-  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<client::PollView> view,
-                        client::PollView::FetchUntilOpened(*connection, flags.poll));
+  URNA_ASSIGN_OR_RETURN(
+      const std::unique_ptr<client::PollView> view,
+      client::PollView::FetchUntilOpened(*client::OverGrpc(*connection, flags.poll), flags.poll));
   const std::shared_ptr<const poll::PollContext>& context = view->state().context();
 
   std::vector<Person*> all, again;

@@ -31,6 +31,7 @@ class PollViewTest : public ::testing::Test {
     election_.RunUntilOpen();
     server_ = std::make_unique<FakeServer>(election_);
     connection_ = server_->Connect();
+    source_ = OverGrpc(*connection_, election_.state().poll());
     temporary_ = TemporaryFolder::Create().value();
     folder_ = temporary_->path() + "/ledger";
     poll_ = election_.state().poll();
@@ -40,13 +41,13 @@ class PollViewTest : public ::testing::Test {
     election_.Vote();
   }
   absl::StatusOr<std::unique_ptr<PollView>> UntilOpened() {
-    return PollView::FetchUntilOpened(*connection_, poll_);
+    return PollView::FetchUntilOpened(*source_, poll_);
   }
   absl::StatusOr<std::unique_ptr<PollView>> All() {
-    return PollView::FetchAll(*connection_, poll_, folder_);
+    return PollView::FetchAll(*source_, poll_, folder_);
   }
   absl::StatusOr<ledger::Checkpoint> Fetch() {
-    return FetchLedger(*connection_, poll_, folder_, [](std::string_view, uint64_t, uint64_t) {});
+    return FetchLedger(*source_, poll_, folder_, [](std::string_view, uint64_t, uint64_t) {});
   }
   /// The folder's parent holds nothing but the folder: no leavings.
   std::vector<std::string> Beside() {
@@ -60,6 +61,7 @@ class PollViewTest : public ::testing::Test {
   TestElection election_;
   std::unique_ptr<FakeServer> server_;
   std::unique_ptr<Connection> connection_;
+  std::unique_ptr<LedgerSource> source_;
   std::unique_ptr<TemporaryFolder> temporary_;
   std::string folder_;
   Hash32 poll_;
@@ -89,7 +91,7 @@ TEST_F(PollViewTest, FetchesAndChecksTheWholeLedger) {
 
 TEST_F(PollViewTest, LeavesNoTemporaryFolderBehind) {
   setenv("TMPDIR", temporary_->path().c_str(), 1);
-  const auto view = PollView::FetchAll(*connection_, poll_, "");
+  const auto view = PollView::FetchAll(*source_, poll_, "");
   unsetenv("TMPDIR");
   ASSERT_TRUE(view.ok()) << view.status();
   EXPECT_THAT(Beside(), ::testing::IsEmpty());
@@ -289,7 +291,7 @@ TEST_F(PollViewTest, LeavesAFolderWithOtherThingsAlone) {
 TEST_F(PollViewTest, TwoConnectionsDoNotShareASocket) {
   const auto second = server_->Connect();
   for (Connection* connection : {connection_.get(), second.get()}) {
-    EXPECT_TRUE(PollView::FetchDefinition(*connection, poll_).ok());
+    EXPECT_TRUE(PollView::FetchDefinition(*OverGrpc(*connection, poll_), poll_).ok());
   }
   EXPECT_EQ(server_->peers().size(), 2u);
 }
@@ -323,7 +325,8 @@ TEST(ConnectionTest, RefusesWhatIsNoHostAndPort) {
 
 TEST(ConnectionTest, NamesAServerThatIsNotThere) {
   const auto connection = Connection::Open({"127.0.0.1:1", "", true}).value();
-  const absl::Status status = PollView::FetchDefinition(*connection, Hash32{}).status();
+  const absl::Status status =
+      PollView::FetchDefinition(*OverGrpc(*connection, Hash32{}), Hash32{}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(Text(status), HasSubstr("cannot reach 127.0.0.1:1: "));
 }
