@@ -40,6 +40,7 @@ constexpr std::array<CheckInfo, kCheckCount> kInfos = {{
     {CheckId::kReceipt, "receipt", "Receipt"},
     {CheckId::kOlderExport, "older-export", "Older export is a beginning of this one"},
     {CheckId::kHeldCheckpoint, "held-checkpoint", "Checkpoint you hold"},
+    {CheckId::kEvidence, "evidence", "Evidence against the ledger's key"},
 }};
 
 constexpr bool InfosAreInOrder() {

@@ -37,8 +37,9 @@ enum class CheckId : uint8_t {
   kReceipt,
   kOlderExport,
   kHeldCheckpoint,
+  kEvidence,
 };
-inline constexpr size_t kCheckCount = static_cast<size_t>(CheckId::kHeldCheckpoint) + 1;
+inline constexpr size_t kCheckCount = static_cast<size_t>(CheckId::kEvidence) + 1;
 
 struct CheckInfo {
   CheckId id;

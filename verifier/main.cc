@@ -8,14 +8,17 @@
 #include <iostream>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/file.h"
+#include "base/status.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/documentation.h"
 #include "crypto/group.h"
 #include "documents/result.h"
+#include "verifier/evidence.h"
 #include "verifier/report.h"
 #include "verifier/verify.h"
 
@@ -60,15 +63,47 @@ cli::Facts Documentation() {
   facts.date = URNA_DATE;
   facts.exit_status = {
       {"0", "complete and clean, and the poll that --poll names"},
-      {"1", "something is wrong; the report says what and where"},
+      {"1", "something is wrong; the report says what and where, or evidence proves it"},
       {"2", "the export or a named file cannot be read, or wrong usage"},
-      {"3", "nothing wrong so far, but not certified yet, or --poll was not given"},
+      {"3",
+       "nothing wrong so far, but not certified yet, or --poll was not given; with --log: the "
+       "evidence proves nothing"},
       {"130", "interrupted; nothing was decided"}};
-  facts.examples = {"urna ledger export --poll 3f...9a --folder ledger --server vote.example:7443",
-                    "urna-verify ledger --poll 3f...9a --receipt my.wallet.receipt-1",
-                    "urna-verify ledger --poll 3f...9a --protocol result.html"};
+  facts.examples = {
+      "urna ledger export --poll 3f...9a --folder ledger --server vote.example:7443",
+      "urna-verify ledger --poll 3f...9a --receipt my.wallet.receipt-1",
+      "urna-verify ledger --poll 3f...9a --protocol result.html",
+      "urna-verify --log vote.example/budget+1f4e...+AcT9... --evidence fork.evidence"};
   facts.see_also = {"urna-ledger(1)", "urna-receipt(1)"};
   return facts;
+}
+
+absl::StatusOr<ledger::NoteKey> ParseLogKey(const std::string& vkey) {
+  auto key = ledger::NoteKey::Parse(vkey);
+  if (key.ok() && key->type != ledger::kTypeEd25519) {
+    return base::Failure(absl::StatusCode::kInvalidArgument, "is a witness's key, not a log's");
+  }
+  return key;
+}
+
+/// Evidence alone, without a ledger.
+int JudgeAlone(const std::string& vkey, const std::vector<std::string>& files, bool json) {
+  const auto key = ParseLogKey(vkey);
+  if (!key.ok()) {
+    std::cerr << "urna-verify: --log: " << key.status().message() << "\n";
+    return kExitUnreadable;
+  }
+  const auto report = JudgeEvidence(files, *key);
+  if (!report.ok()) {
+    std::cerr << "urna-verify: " << report.status().message() << "\n";
+    return kExitUnreadable;
+  }
+  std::cout << (json ? ToJson(*report) : ToText(*report)) << std::flush;
+  if (!std::cout) {
+    std::cerr << "urna-verify: cannot write the report\n";
+    return kExitUnreadable;
+  }
+  return report->ExitCode();
 }
 
 int Main(int argc, char** argv) {
@@ -79,8 +114,10 @@ int Main(int argc, char** argv) {
   std::string poll;
   std::string older;
   std::string protocol;
+  std::string log;
   bool json = false;
-  app.add_option("EXPORT", inputs.folder, "Folder of the exported ledger")->required();
+  CLI::Option* folder =
+      app.add_option("EXPORT", inputs.folder, "Folder of the exported ledger; or give --log");
   app.add_option("--poll", poll,
                  "The poll id that the city published, 64 hexadecimal digits; without it nothing "
                  "says that this is the poll you mean");
@@ -91,6 +128,16 @@ int Main(int argc, char** argv) {
   app.add_option("--checkpoint", inputs.checkpoints,
                  "A signed checkpoint from elsewhere, cosigned or not; repeatable")
       ->allow_extra_args(false);
+  CLI::Option* evidence =
+      app.add_option("--evidence", inputs.evidence,
+                     "A file of evidence, from a mirror, a witness or a resident; repeatable. It "
+                     "fails the check if it proves that the ledger's key signed a contradiction")
+          ->allow_extra_args(false);
+  app.add_option("--log", log,
+                 "Instead of EXPORT: the verifier key of the ledger, to judge --evidence with "
+                 "nothing else")
+      ->needs(evidence)
+      ->excludes(folder);
   app.add_option("--threads", inputs.threads, "Threads to check proofs with (default: all cores)")
       ->check(CLI::Range(1, 256));
   app.add_option("--protocol", protocol,
@@ -103,12 +150,26 @@ int Main(int argc, char** argv) {
                          {"--receipt", "FILE"},
                          {"--since", "DIR"},
                          {"--checkpoint", "FILE"},
+                         {"--evidence", "FILE"},
+                         {"--log", "KEY"},
                          {"--protocol", "FILE"}});
   cli::AddDocumentation(&app, Documentation());
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUnreadable;
+  }
+  if (app.count("--log") > 0) {
+    for (const char* option : {"--poll", "--receipt", "--since", "--checkpoint", "--protocol"}) {
+      if (app.count(option) == 0) continue;
+      std::cerr << "urna-verify: " << option << " needs EXPORT; --log judges evidence alone\n";
+      return kExitUnreadable;
+    }
+    return JudgeAlone(log, inputs.evidence, json);
+  }
+  if (inputs.folder.empty()) {
+    std::cerr << "urna-verify: EXPORT is missing (see --help)\n";
+    return kExitUnreadable;
   }
   if (app.count("--poll") > 0) {
     Hash32 id;

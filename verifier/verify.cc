@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "ledger/checkpoint.h"
+#include "ledger/evidence.h"
 #include "ledger/export.h"
 #include "ledger/merkle.h"
 #include "ledger/note.h"
@@ -75,6 +76,11 @@ struct HeldNote {
 struct HeldReceipt {
   std::string path;
   absl::StatusOr<ledger::Receipt> receipt;
+};
+
+struct HeldEvidence {
+  std::string path;
+  absl::StatusOr<ledger::Evidence> evidence;
 };
 
 /// Size that an unverified note speaks of, if it can be read at all.
@@ -186,6 +192,10 @@ class Audit {
       if (!receipts_.back().receipt.ok()) continue;
       wanted_records_[receipts_.back().receipt->index];
       Want(receipts_.back().receipt->checkpoint);
+    }
+    for (const std::string& path : inputs_.evidence) {
+      URNA_ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(path, kMaxAuditorFile));
+      evidence_.push_back({path, ledger::ParseEvidence(bytes)});
     }
     return absl::OkStatus();
   }
@@ -625,16 +635,40 @@ class Audit {
         JudgeReceipt(check, *held.receipt);
       }
     }
+    Of(CheckId::kEvidence).Skip("none was given (--evidence)");
+    for (const HeldEvidence& held : evidence_) {
+      JudgeEvidence(Another(CheckId::kEvidence, held.path), held.evidence);
+    }
+  }
+
+  /// Whatever a file says against the ledger's key, only what the key signed makes it fail.
+  void JudgeEvidence(Check& check, const absl::StatusOr<ledger::Evidence>& evidence) const {
+    if (!evidence.ok()) {
+      check.Skip(Cat("it proves nothing: ", Message(evidence.status())));
+      return;
+    }
+    if (report_.definition == nullptr) {
+      check.Skip("the ledger holds no valid definition and so no key to judge it with");
+      return;
+    }
+    const ledger::Judgement judgement = ledger::Judge(*evidence, report_.definition->ballot_box);
+    if (judgement.proven) {
+      check.Fail(
+          FaultOf("evidence.proven",
+                  Cat(judgement.text, report_.pinned ? ""
+                                                     : ". Whose key that is, nothing says: this "
+                                                       "ledger was not pinned with --poll")));
+    } else {
+      check.Pass(judgement.text);
+    }
   }
 
   /// A line of its own for one file that the auditor holds.
   Check& Another(CheckId id, const std::string& path) {
-    std::vector<Check>& of_kind = id == CheckId::kReceipt ? receipt_checks_ : checkpoint_checks_;
-    Check check;
+    Check& check = several_[id].emplace_back();
     check.id = id;
     check.subject = path;
-    of_kind.push_back(std::move(check));
-    return of_kind.back();
+    return check;
   }
 
   void FailHeldOnes(std::string_view why) {
@@ -649,6 +683,7 @@ class Audit {
     for (const HeldReceipt& held : receipts_) {
       Another(CheckId::kReceipt, held.path).Fail(FaultOf("receipt.no-ledger", why));
     }
+    for (const HeldEvidence& held : evidence_) Another(CheckId::kEvidence, held.path).Skip(why);
   }
 
   void JudgeReceipt(Check& check, const ledger::Receipt& receipt) {
@@ -729,13 +764,11 @@ class Audit {
 
   absl::StatusOr<Report> Finish() {
     for (Check& check : checks_) {
-      std::vector<Check>* several = check.id == CheckId::kReceipt          ? &receipt_checks_
-                                    : check.id == CheckId::kHeldCheckpoint ? &checkpoint_checks_
-                                                                           : nullptr;
-      if (several == nullptr || several->empty()) {
+      const auto several = several_.find(check.id);
+      if (several == several_.end()) {
         report_.checks.push_back(std::move(check));
       } else {
-        std::ranges::move(*several, std::back_inserter(report_.checks));
+        std::ranges::move(several->second, std::back_inserter(report_.checks));
       }
     }
     // Of a ledger with faults there is no document, and its facts need not fit together.
@@ -760,6 +793,7 @@ class Audit {
   std::optional<HeldNote> older_;
   std::vector<HeldNote> held_;
   std::vector<HeldReceipt> receipts_;
+  std::vector<HeldEvidence> evidence_;
   std::map<uint64_t, std::optional<Hash32>> wanted_roots_;  // by size; none: not come so far
   std::map<uint64_t, Wanted> wanted_records_;               // by index
   std::vector<std::string> good_notes_;                     // checkpoints that this ledger extends
@@ -775,8 +809,7 @@ class Audit {
 
   Report report_;
   std::array<Check, kCheckCount> checks_;
-  std::vector<Check> receipt_checks_;
-  std::vector<Check> checkpoint_checks_;
+  std::map<CheckId, std::vector<Check>> several_;  // one for each file that the auditor holds
 };
 
 }  // namespace

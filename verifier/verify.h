@@ -19,6 +19,7 @@ struct Inputs {
   std::vector<std::string> receipts;     ///< files
   std::optional<std::string> older;      ///< folder of an older export of this ledger
   std::vector<std::string> checkpoints;  ///< files: signed checkpoints from elsewhere
+  std::vector<std::string> evidence;     ///< files: ledger/evidence.h
   unsigned threads = 0;                  ///< 0: all cores
 };
 

@@ -52,8 +52,9 @@ TEST(Report, OfACertifiedPollPassesEveryCheckThatHasASubject) {
              "opening",       "ballot-proofs", "ballot-tokens", "ballot-order", "issuance-counts",
              "ending",        "registers",     "eligibility",   "decryption",   "totals",
              "reconciliation"}));
-  EXPECT_EQ(audited.With("SKIPPED"), (Names{"steps", "lot", "paper", "cancellation", "witnesses",
-                                            "receipt", "older-export", "held-checkpoint"}));
+  EXPECT_EQ(audited.With("SKIPPED"),
+            (Names{"steps", "lot", "paper", "cancellation", "witnesses", "receipt", "older-export",
+                   "held-checkpoint", "evidence"}));
 }
 
 TEST(Report, OfALedgerWithSeveralBundlesAndTileLevelsIsClean) {
