@@ -90,6 +90,7 @@ void WritePoll(const Report& report, TextWriter& out) {
     field(Cat("Title (", language, ")"), In(d.title, language));
   }
   field("Poll id", base::Hex(report.poll));
+  field("Ledger's key", d.ballot_box.ToString());
   field("State",
         Cat(poll::PhaseName(report.phase), report.reason.empty() ? "" : ": ", report.reason));
   field("Tokens from", base::FormatUtc(d.issuing_from));
@@ -354,6 +355,7 @@ std::string ToJson(const Report& report) {
     poll["title"] = d.title;
     poll["languages"] = d.languages;
     poll["rehearsal"] = d.rehearsal;
+    poll["ledger_key"] = d.ballot_box.ToString();
     poll["state"] = poll::PhaseName(report.phase);
     poll["reason"] = report.reason;
     poll["issuing_from"] = base::FormatUtc(d.issuing_from);
