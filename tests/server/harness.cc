@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <thread>
 #include <utility>
 
@@ -111,7 +112,10 @@ std::string SignatureBytes(const crypto::CredentialSignature& signature) {
 // --- Server ----------------------------------------------------------------------------------
 
 TestServer::TestServer(const urna::testing::ElectionOptions& options)
-    : election(options), start_(election.now), steps_(options.officials, 0) {
+    : election(options),
+      start_(election.now),
+      definition_(election.definition_json()),
+      steps_(options.officials, 0) {
   clock.Set(start_);
   settings.data = data();
   settings.listen = "127.0.0.1:0";
@@ -273,6 +277,7 @@ void TestServer::Record(const Payload& payload, const std::string& attachment) {
   const uint32_t needed = 2;
   v1::ApproveResponse response;
   for (uint32_t i = 0; i < needed; ++i) {
+    if (before_approval) before_approval(payload, i);
     Must(Approve(payload, i, i == 0 ? attachment : "", &response), "approve");
   }
   if (!response.recorded()) Must(absl::UnknownError("not recorded"), "approve");
@@ -283,15 +288,14 @@ void TestServer::Record(const Payload& payload, const std::string& attachment) {
 }
 
 Payload TestServer::DefinedPayload() const {
-  const std::string json = election.definition_json();
   poll::Defined defined;
-  defined.length = static_cast<uint32_t>(json.size());
-  defined.sha256 = crypto::HashSha256(json);
+  defined.length = static_cast<uint32_t>(definition_.size());
+  defined.sha256 = crypto::HashSha256(definition_);
   return defined;
 }
 
 void TestServer::Define() {
-  Record(DefinedPayload(), election.definition_json());
+  Record(DefinedPayload(), definition_);
   Sync();
 }
 
@@ -344,6 +348,7 @@ void TestServer::SignAsTrustee(Payload& payload, uint32_t trustee) const {
 
 void TestServer::MustSubmit(Payload payload, uint32_t trustee) {
   SignAsTrustee(payload, trustee);
+  if (before_submission) before_submission(payload, trustee);
   Must(Submit(poll::KindOf(payload), poll::EncodePayload(payload)), "submit");
 }
 
@@ -426,6 +431,29 @@ void TestServer::DecryptAll() {
 }
 
 // --- Course ----------------------------------------------------------------------------------
+
+void TestServer::TurnToAnotherPoll(const std::string& origin) {
+  start_ = clock.Now();
+  auto json = nlohmann::json::parse(definition_);
+  json["ballot_box"]["origin"] = origin;
+  json["times"] = {{"issuing_from", base::FormatUtc(start_)},
+                   {"casting_from", base::FormatUtc(start_)},
+                   {"end", base::FormatUtc(end())},
+                   {"latest_end", base::FormatUtc(end() + 3600)}};
+  definition_ = json.dump();
+  poll_ = {};
+  state_.reset();
+  records.clear();
+  std::ranges::fill(steps_, 0);
+  seal_keys_.clear();
+  dealers_.clear();
+  deals_.clear();
+  shares_.clear();
+  for (size_t i = 0; i < election.voter_count(); ++i) {
+    election.voter(i).tokens.clear();
+    election.voter(i).revision = 0;
+  }
+}
 
 void TestServer::RunUntilOpen() {
   Start();

@@ -145,6 +145,12 @@ class TestServer {
   void DecryptAll();
 
   // --- The course of the poll ---
+  /// Called before each approval, and each record of a trustee (signed), that the course sends.
+  std::function<void(const poll::Payload& payload, size_t official)> before_approval;
+  std::function<void(const poll::Payload& payload, uint32_t trustee)> before_submission;
+  /// From now on plays another poll of the same parties on the same server, with times from now on.
+  /// Before Define.
+  void TurnToAnotherPoll(const std::string& origin);
   void Define();
   void SealRoll();
   void KeyCeremony();
@@ -192,13 +198,14 @@ class TestServer {
 
  private:
   TemporaryFolder folder_;
-  const uint64_t start_;
+  uint64_t start_;
   mutable std::mutex log_mutex_;
   std::string log_;
   std::atomic<int> fatal_calls_{0};
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
 
+  std::string definition_;  // JSON
   Hash32 poll_{};
   std::unique_ptr<poll::State> state_;
   std::vector<uint64_t> steps_;  // by official: those recorded
