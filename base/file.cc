@@ -50,24 +50,37 @@ absl::Status SyncFolder(const std::string& folder) {
   return absl::OkStatus();
 }
 
-absl::Status WriteTemporary(const std::string& path, std::string_view content, mode_t mode) {
-  Descriptor fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-  if (fd.get() < 0) return SystemError("create", path);
+/// A new file beside `path`, for this process alone; `name` becomes its name. Names that a killed
+/// process left behind are passed over: its number may be ours, as in a container.
+int OpenTemporary(const std::string& path, mode_t mode, std::string& name) {
+  static std::atomic<uint64_t> counter{0};
+  for (;;) {
+    name = Cat(path, ".tmp.", getpid(), ".", counter++);
+    const int fd = open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd >= 0 || errno != EEXIST) return fd;
+  }
+}
+
+absl::Status WriteAndSync(int fd, const std::string& path, std::string_view content) {
   while (!content.empty()) {
-    const ssize_t written = write(fd.get(), content.data(), content.size());
+    const ssize_t written = write(fd, content.data(), content.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return SystemError("write", path);
     content.remove_prefix(static_cast<size_t>(written));
   }
-  if (fsync(fd.get()) != 0) return SystemError("sync", path);
+  if (fsync(fd) != 0) return SystemError("sync", path);
   return absl::OkStatus();
 }
 
 absl::Status WriteThrough(const std::string& path, std::string_view content, mode_t mode,
                           bool replace) {
-  static std::atomic<uint64_t> counter{0};
-  const std::string temporary = Cat(path, ".tmp.", getpid(), ".", counter++);
-  absl::Status status = WriteTemporary(temporary, content, mode);
+  std::string temporary;
+  absl::Status status;
+  {
+    const Descriptor fd(OpenTemporary(path, mode, temporary));
+    if (fd.get() < 0) return SystemError("create", temporary);
+    status = WriteAndSync(fd.get(), temporary, content);
+  }
   if (status.ok()) {
     if (replace) {
       if (rename(temporary.c_str(), path.c_str()) != 0) status = SystemError("replace", path);
@@ -124,8 +137,11 @@ absl::Status MakeFolders(const std::string& path, mode_t mode) {
   if (path.empty()) return absl::OkStatus();
   std::filesystem::path built;
   for (const auto& part : std::filesystem::path(path)) {
+    const std::string parent = built.empty() ? "." : built.string();
     built /= part;
-    if (mkdir(built.c_str(), mode) != 0 && errno != EEXIST) {
+    if (mkdir(built.c_str(), mode) == 0) {
+      URNA_RETURN_IF_ERROR(SyncFolder(parent));
+    } else if (errno != EEXIST) {
       return SystemError("create the folder", built.string());
     }
   }

@@ -23,7 +23,7 @@ absl::Status WriteFileAtomic(const std::string& path, std::string_view content, 
 absl::Status CreateFileAtomic(const std::string& path, std::string_view content,
                               mode_t mode = 0644);
 
-/// mkdir -p. New folders get `mode`.
+/// mkdir -p. New folders get `mode` and, after OK, survive a crash.
 absl::Status MakeFolders(const std::string& path, mode_t mode = 0755);
 
 /// An exclusive lock on a file, which is made for this purpose and stays; against other processes

@@ -43,6 +43,10 @@ std::optional<std::string_view> TakeFrame(std::string_view& bytes) {
 
 }  // namespace
 
+std::string AnchorPath(const std::string& folder, const crypto::Hash32& poll) {
+  return base::Cat(folder, "/", base::Hex(poll), ".anchor");
+}
+
 absl::StatusOr<std::unique_ptr<AnchorFile>> AnchorFile::Open(const std::string& path) {
   std::unique_ptr<AnchorFile> anchor(new AnchorFile(path));
   auto content = base::ReadFile(path);

@@ -6,8 +6,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "crypto/hash.h"
 
 namespace urna::server {
+
+/// Where the anchor of a poll is.
+std::string AnchorPath(const std::string& folder, const crypto::Hash32& poll);
 
 /// The newest of a row of short texts, durable and outside of the database that it vouches for. No
 /// database notices that it was cut at a record boundary or restored from an old backup; whoever

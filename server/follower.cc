@@ -323,8 +323,8 @@ absl::Status Follower::Confirm(Followed& followed, const ledger::Checkpoint& che
   const bool first = followed.verified.size == 0;
   if (checkpoint.size > followed.verified.size) {
     if (followed.anchor == nullptr) {
-      URNA_ASSIGN_OR_RETURN(followed.anchor, AnchorFile::Open(Cat(options_.anchor_folder, "/",
-                                                                  base::Hex(poll.id), ".anchor")));
+      URNA_ASSIGN_OR_RETURN(followed.anchor,
+                            AnchorFile::Open(AnchorPath(options_.anchor_folder, poll.id)));
     }
     const absl::Status anchored = followed.anchor->Append(note);
     if (!anchored.ok()) {

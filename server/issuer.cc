@@ -1,6 +1,5 @@
 #include "server/issuer.h"
 
-#include <rocksdb/db.h>
 #include <sodium.h>
 
 #include <algorithm>
@@ -9,7 +8,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
-#include "ledger/store/rocks_log.h"
+#include "ledger/store/database.h"
 #include "server/anchor.h"
 #include "server/keys.h"
 
@@ -19,24 +18,8 @@ namespace {
 using base::Cat;
 using base::Failure;
 using base::Reject;
+using ledger::FromRocks;
 using poll::RecordKind;
-
-absl::Status FromRocks(const rocksdb::Status& status, std::string_view what) {
-  if (status.ok()) return absl::OkStatus();
-  return Failure(absl::StatusCode::kUnavailable, Cat(what, ": ", status.ToString()));
-}
-
-rocksdb::Options DatabaseOptions() {
-  // As the ledger's store, and for the same reasons: ledger/store/store.cc.
-  rocksdb::Options db;
-  db.create_if_missing = true;
-  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  db.paranoid_checks = true;
-  db.recycle_log_file_num = 0;
-  db.max_bgerror_resume_count = 0;
-  db.compression = rocksdb::kNoCompression;
-  return db;
-}
 
 std::string Prefix(const Hash32& poll, uint8_t index) {
   return Cat(base::View(poll), static_cast<char>(index));
@@ -92,15 +75,12 @@ absl::StatusOr<std::unique_ptr<Issuer>> Issuer::Open(Options options, crypto::Ed
                                                      const Clock& clock, Fatal fatal) {
   URNA_RETURN_IF_ERROR(base::MakeFolders(Cat(options.folder, "/keys"), 0700));
   const std::string folder = Cat(options.folder, "/answers");
-  rocksdb::Options database_options = DatabaseOptions();
-  URNA_ASSIGN_OR_RETURN(database_options.info_log, ledger::OpenRocksLog(folder));
-  rocksdb::DB* db = nullptr;
-  URNA_RETURN_IF_ERROR(FromRocks(rocksdb::DB::Open(database_options, folder, &db), folder));
+  URNA_ASSIGN_OR_RETURN(auto db, ledger::OpenDatabase(ledger::DurableOptions(), folder, folder));
   std::unique_ptr<Issuer> issuer(
       new Issuer(std::move(options), std::move(identity), clock, std::move(fatal)));
-  issuer->database_->db.reset(db);
-
   const std::unique_ptr<rocksdb::Iterator> at(db->NewIterator(rocksdb::ReadOptions()));
+  issuer->database_->db = std::move(db);
+
   for (at->SeekToFirst(); at->Valid(); at->Next()) {
     const std::string_view key(at->key().data(), at->key().size());
     const auto entry = DecodeAnswer({at->value().data(), at->value().size()});

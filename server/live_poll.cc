@@ -127,7 +127,7 @@ uint16_t LivePoll::PublishedRevision(const Point& ballot_key) const {
 void LivePoll::Publish(uint64_t now) {
   published_size_ = state.size();
   published_note_ = head_note;
-  published_period_ = now / state.definition()->publish_every;
+  published_period_ = PeriodOf(now);
   ShowRevisions(published_size_);
 }
 
@@ -142,9 +142,9 @@ bool LivePoll::PublishesByClock() const {
   return state.phase() == Phase::kOpen || state.phase() == Phase::kPaused;
 }
 
-bool LivePoll::PublicationDue(uint64_t now) const {
-  return now / state.definition()->publish_every > published_period_;
-}
+uint64_t LivePoll::PeriodOf(uint64_t now) const { return now / state.definition()->publish_every; }
+
+bool LivePoll::PublicationDue(uint64_t now) const { return PeriodOf(now) > published_period_; }
 
 void LivePoll::RefreshView() {
   auto view = std::make_shared<PublicView>();

@@ -96,10 +96,10 @@ class LivePoll {
   void ResumePublication(uint64_t size, std::string note, uint64_t period);
   /// True if the poll is in a phase in which publication waits for the clock.
   bool PublishesByClock() const;
+  /// floor(now / publish_every).
+  uint64_t PeriodOf(uint64_t now) const;
   /// True if the clock allows the next publication.
   bool PublicationDue(uint64_t now) const;
-  /// floor(time / publish_every) of the last publication.
-  uint64_t published_period() const { return published_period_; }
   /// Replaces view() by what is now true.
   void RefreshView();
 

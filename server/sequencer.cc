@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "ledger/checkpoint.h"
 #include "ledger/record.h"
+#include "server/publication.h"
 
 namespace urna::server {
 namespace {
@@ -292,8 +293,7 @@ absl::Status Sequencer::SignAndAnchor(Touched& entry) {
                                           checkpoint_key_);
   std::unique_ptr<AnchorFile>& anchor = anchors_[poll.id];
   if (anchor == nullptr) {
-    URNA_ASSIGN_OR_RETURN(
-        anchor, AnchorFile::Open(Cat(options_.anchor_folder, "/", base::Hex(poll.id), ".anchor")));
+    URNA_ASSIGN_OR_RETURN(anchor, AnchorFile::Open(AnchorPath(options_.anchor_folder, poll.id)));
   }
   URNA_RETURN_IF_ERROR(anchor->Append(poll.head_note));
   URNA_RETURN_IF_ERROR(store_.PutCheckpoint(poll.id, poll.state.size(), poll.head_note));
@@ -302,7 +302,12 @@ absl::Status Sequencer::SignAndAnchor(Touched& entry) {
   // What officials do while the poll is open is public at once: their next step builds on it, and
   // clients sign only what they see published.
   if (!entry.was_by_clock || !poll.PublishesByClock() || entry.officials_step) {
-    poll.Publish(clock_.Now());
+    const uint64_t now = clock_.Now();
+    if (poll.PublishesByClock()) {
+      URNA_RETURN_IF_ERROR(StorePublication(options_.published_folder, poll.id,
+                                            {poll.PeriodOf(now), poll.head_note}));
+    }
+    poll.Publish(now);
   }
   poll.RefreshView();
   return absl::OkStatus();

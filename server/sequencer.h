@@ -80,6 +80,7 @@ class Sequencer {
     size_t queue = 4096;
     size_t max_polls = 64;  ///< that are neither certified nor cancelled
     std::string anchor_folder;
+    std::string published_folder;
     /// Tests: called before every durable write; an error counts as the write's.
     std::function<absl::Status()> before_append;
   };

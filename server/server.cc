@@ -19,6 +19,7 @@
 #include "server/issuer_duties.h"
 #include "server/keys.h"
 #include "server/parallel.h"
+#include "server/publication.h"
 #include "server/setup.h"
 
 namespace urna::server {
@@ -34,6 +35,17 @@ constexpr auto kShutdownGrace = std::chrono::seconds(10);
 
 std::string_view MessageOf(const absl::Status& status) {
   return {status.message().data(), status.message().size()};
+}
+
+/// What whoever starts a server on damaged or old data must know first.
+absl::Status WithAdvice(const absl::Status& status) {
+  if (!absl::IsDataLoss(status)) return status;
+  return Failure(absl::StatusCode::kDataLoss,
+                 Cat(MessageOf(status),
+                     "\nNothing was changed, and nothing is served. Keep a copy of the data and of "
+                     "the anchors as they are now. Then look for newer or undamaged data: the old "
+                     "disk, the newest backup. Never remove an anchor to get the server started: "
+                     "receipts may have been given for what is missing."));
 }
 
 absl::Status Damaged(std::string_view what) { return Failure(absl::StatusCode::kDataLoss, what); }
@@ -71,13 +83,18 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Settings settings, Environ
   URNA_RETURN_IF_ERROR(Complete(settings));
   InitializeGrpcOnce();
   std::unique_ptr<Server> server(new Server(std::move(settings), std::move(environment)));
-  URNA_RETURN_IF_ERROR(server->OpenStores());
-  URNA_RETURN_IF_ERROR(server->CheckAnchors());
-  for (const Hash32& id : server->store_->Polls()) {
-    URNA_RETURN_IF_ERROR(base::Annotate(server->LoadPoll(id), Cat("poll ", base::Hex(id))));
-  }
+  URNA_RETURN_IF_ERROR(WithAdvice(server->Load()));
   URNA_RETURN_IF_ERROR(server->Listen());
   return server;
+}
+
+absl::Status Server::Load() {
+  URNA_RETURN_IF_ERROR(OpenStores());
+  URNA_RETURN_IF_ERROR(CheckAnchors());
+  for (const Hash32& id : store_->Polls()) {
+    URNA_RETURN_IF_ERROR(base::Annotate(LoadPoll(id), Cat("poll ", base::Hex(id))));
+  }
+  return absl::OkStatus();
 }
 
 Server::~Server() { Shutdown(); }
@@ -109,6 +126,7 @@ absl::Status Server::OpenBallotBox() {
   options.queue = settings_.sequencer_queue;
   options.max_polls = settings_.max_polls;
   options.anchor_folder = settings_.anchor;
+  options.published_folder = Cat(data, "/published");
   options.before_append = environment_.before_append;
   sequencer_ =
       std::make_unique<Sequencer>(std::move(options), *store_, book_, *checkpoint_key_, clock_,
@@ -164,12 +182,10 @@ absl::Status Server::CheckAnchors() {
   return absl::OkStatus();
 }
 
-Server::Publication Server::PublishedBefore(const Hash32& id) const {
-  const auto content = base::ReadFile(PublicationPath(Cat(settings_.data, "/published"), id));
-  Publication before;
-  std::string note_text;
-  if (!content.ok() || !DecodePublication(*content, &before.period, &note_text)) return {};
-  const auto note = ledger::Note::Parse(note_text);
+Server::Published Server::PublishedBefore(const Hash32& id) const {
+  const auto stored = ReadPublication(Cat(settings_.data, "/published"), id);
+  if (!stored.has_value()) return {};
+  const auto note = ledger::Note::Parse(stored->note);
   if (!note.ok()) return {};
   const auto body = ledger::Checkpoint::ParseBody(note->text);
   if (!body.ok() || !ledger::VerifyNote(
@@ -177,8 +193,7 @@ Server::Publication Server::PublishedBefore(const Hash32& id) const {
                          .ok()) {
     return {};
   }
-  before.size = body->size;
-  return before;
+  return {*body, stored->period};
 }
 
 /// `published`: how much an earlier run showed; if 0, becomes what the opening showed.
@@ -231,17 +246,25 @@ absl::StatusOr<ledger::Checkpoint> Server::CheckAgainstAnchor(const LivePoll& li
   const auto anchored =
       ledger::OpenCheckpoint(found->second->newest(), live.state.definition()->ballot_box);
   URNA_RETURN_IF_ERROR(base::Annotate(anchored.status(), "the anchor"));
-  if (anchored->size > live.state.size()) {
-    return Damaged(Cat("the store holds ", live.state.size(), " records, but a checkpoint of ",
-                       anchored->size, " was signed: the store was cut, or is an old copy"));
+  URNA_RETURN_IF_ERROR(CheckAgainst(live, *anchored, "signed"));
+  return *anchored;
+}
+
+absl::Status Server::CheckAgainst(const LivePoll& live, const ledger::Checkpoint& checkpoint,
+                                  std::string_view what) const {
+  const uint64_t held = live.state.size();
+  if (checkpoint.size > held) {
+    return Damaged(Cat("the store holds ", held, " records, but a checkpoint of ", checkpoint.size,
+                       " was ", what, ": the store was cut, or is an old copy; records ", held,
+                       " to ", checkpoint.size - 1, " are missing"));
   }
   URNA_ASSIGN_OR_RETURN(const Hash32 root,
-                        ledger::RootAt(anchored->size, store_->Nodes(live.id, anchored->size)));
-  if (root != anchored->root) {
-    return Damaged(Cat("the first ", anchored->size,
-                       " records are not those of the checkpoint that was signed"));
+                        ledger::RootAt(checkpoint.size, store_->Nodes(live.id, checkpoint.size)));
+  if (root != checkpoint.root) {
+    return Damaged(Cat("the first ", checkpoint.size,
+                       " records are not those of the checkpoint that was ", what));
   }
-  return *anchored;
+  return absl::OkStatus();
 }
 
 absl::Status Server::LoadPoll(const Hash32& id) {
@@ -250,10 +273,18 @@ absl::Status Server::LoadPoll(const Hash32& id) {
   live->id = id;
   live->written = head.size;
   // What was published before matters to a ballot box only.
-  Publication before{.size = head.size};
-  if (settings_.ballot_box) before = PublishedBefore(id);
-  URNA_RETURN_IF_ERROR(Replay(*live, head, before.size));
+  Published before;
+  uint64_t published = head.size;
+  if (settings_.ballot_box) {
+    before = PublishedBefore(id);
+    published = before.checkpoint.size;
+  }
+  URNA_RETURN_IF_ERROR(Replay(*live, head, published));
   URNA_ASSIGN_OR_RETURN(const ledger::Checkpoint anchored, CheckAgainstAnchor(*live));
+  if (before.checkpoint.size > 0) {
+    URNA_RETURN_IF_ERROR(CheckAgainst(*live, before.checkpoint, "published"));
+  }
+  before.checkpoint.size = published;
   URNA_RETURN_IF_ERROR(CompareIssuers(*live));
   log_.Line(Cat("poll ", base::Hex(id), ": \"", live->state.definition()->title.begin()->second,
                 "\", ", head.size, " records, ", poll::PhaseName(live->state.phase())));
@@ -267,23 +298,35 @@ absl::Status Server::LoadPoll(const Hash32& id) {
     follower_->Adopt(std::move(live), anchored, std::move(note), std::move(anchor));
     return absl::OkStatus();
   }
-  if (anchor != nullptr) sequencer_->AdoptAnchor(id, std::move(anchor));
+  URNA_RETURN_IF_ERROR(SignHead(*live, anchored, anchor));
+  sequencer_->AdoptAnchor(id, std::move(anchor));
   URNA_RETURN_IF_ERROR(ResumePublication(*live, before));
   book_.Add(std::move(live));
   return absl::OkStatus();
 }
 
-absl::Status Server::ResumePublication(LivePoll& live, Publication before) {
+absl::Status Server::SignHead(LivePoll& live, const ledger::Checkpoint& anchored,
+                              std::unique_ptr<AnchorFile>& anchor) const {
+  live.head_note = ledger::SignCheckpoint(
+      {live.state.definition()->ballot_box.name, live.state.size(), live.state.root()},
+      *checkpoint_key_);
+  if (anchored.size == live.state.size()) return absl::OkStatus();
+  // A process that died between write and anchor left records that nothing vouches for yet.
+  if (anchor == nullptr) {
+    URNA_ASSIGN_OR_RETURN(anchor, AnchorFile::Open(AnchorPath(settings_.anchor, live.id)));
+  }
+  return anchor->Append(live.head_note);
+}
+
+absl::Status Server::ResumePublication(LivePoll& live, Published before) {
   const poll::Definition& definition = *live.state.definition();
-  const std::string& origin = definition.ballot_box.name;
-  live.head_note =
-      ledger::SignCheckpoint({origin, live.state.size(), live.state.root()}, *checkpoint_key_);
   if (live.PublishesByClock()) {
-    URNA_ASSIGN_OR_RETURN(const Hash32 root,
-                          ledger::RootAt(before.size, store_->Nodes(live.id, before.size)));
-    if (before.period == 0) before.period = clock_.Now() / definition.publish_every;
-    live.ResumePublication(before.size,
-                           ledger::SignCheckpoint({origin, before.size, root}, *checkpoint_key_),
+    ledger::Checkpoint& shown = before.checkpoint;
+    shown.origin = definition.ballot_box.name;
+    URNA_ASSIGN_OR_RETURN(shown.root,
+                          ledger::RootAt(shown.size, store_->Nodes(live.id, shown.size)));
+    if (before.period == 0) before.period = live.PeriodOf(clock_.Now());
+    live.ResumePublication(shown.size, ledger::SignCheckpoint(shown, *checkpoint_key_),
                            before.period);
   } else {
     live.Publish(clock_.Now());

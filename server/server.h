@@ -54,21 +54,27 @@ class Server {
 
  private:
   Server(Settings settings, Environment environment);
+  absl::Status Load();
   absl::Status OpenStores();
   absl::Status OpenBallotBox();
   absl::Status OpenFollower();
   absl::Status CheckAnchors();
   absl::Status LoadPoll(const Hash32& id);
-  struct Publication {
-    uint64_t size = 0;
+  /// What an earlier run published last of a poll; zeros if that is not known.
+  struct Published {
+    ledger::Checkpoint checkpoint;
     uint64_t period = 0;
   };
-  /// What an earlier run published last of a poll; zeros if that is not known.
-  Publication PublishedBefore(const Hash32& id) const;
+  Published PublishedBefore(const Hash32& id) const;
   absl::Status Replay(LivePoll& poll, const ledger::Store::Head& head, uint64_t& published);
   /// The anchored checkpoint, which the store must continue; size 0 if there is none.
   absl::StatusOr<ledger::Checkpoint> CheckAgainstAnchor(const LivePoll& poll) const;
-  absl::Status ResumePublication(LivePoll& poll, Publication before);
+  absl::Status CheckAgainst(const LivePoll& poll, const ledger::Checkpoint& checkpoint,
+                            std::string_view what) const;
+  /// Signs what the poll holds, and anchors it if it is more than was anchored before.
+  absl::Status SignHead(LivePoll& poll, const ledger::Checkpoint& anchored,
+                        std::unique_ptr<AnchorFile>& anchor) const;
+  absl::Status ResumePublication(LivePoll& poll, Published before);
   absl::Status CompareIssuers(const LivePoll& poll);
   void MakeServices();
   absl::Status Listen();

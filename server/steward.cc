@@ -4,9 +4,9 @@
 #include <mutex>
 #include <utility>
 
-#include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "server/publication.h"
 
 namespace urna::server {
 namespace {
@@ -18,21 +18,6 @@ using poll::RecordKind;
 constexpr std::chrono::milliseconds kLongestPause{60'000};
 
 }  // namespace
-
-std::string PublicationPath(const std::string& folder, const Hash32& poll) {
-  return Cat(folder, "/", base::Hex(poll), ".published");
-}
-
-std::string EncodePublication(uint64_t period, const std::string& note) {
-  return Cat(period, "\n", note);
-}
-
-bool DecodePublication(const std::string& content, uint64_t* period, std::string* note) {
-  const size_t line = content.find('\n');
-  if (line == std::string::npos) return false;
-  *note = content.substr(line + 1);
-  return base::ParseU64(std::string_view(content).substr(0, line), period);
-}
 
 Steward::Steward(Options options, PollBook& book, Sequencer& sequencer,
                  const std::vector<std::unique_ptr<Issuer>>& issuers,
@@ -81,7 +66,7 @@ void Steward::Run() {
       Diary& diary = diaries_[poll->id];
       const auto now = std::chrono::steady_clock::now();
       if (now < diary.not_before) continue;
-      const absl::Status status = Attend(poll, diary);
+      const absl::Status status = Attend(poll);
       if (status.ok()) {
         diary.pause = std::chrono::milliseconds(0);
         continue;
@@ -94,7 +79,7 @@ void Steward::Run() {
   }
 }
 
-absl::Status Steward::Attend(const std::shared_ptr<LivePoll>& poll, Diary& diary) {
+absl::Status Steward::Attend(const std::shared_ptr<LivePoll>& poll) {
   const auto view = poll->view();
   switch (view->phase) {
     case Phase::kIssuers:
@@ -109,7 +94,7 @@ absl::Status Steward::Attend(const std::shared_ptr<LivePoll>& poll, Diary& diary
         return poll->ballots_in_flight.load() == 0 ? End(poll) : absl::OkStatus();
       }
       URNA_RETURN_IF_ERROR(duties_.Attend(poll));
-      return PublishIfDue(*poll, diary);
+      return PublishIfDue(*poll);
     }
     case Phase::kEmpty:
     case Phase::kDefining:
@@ -126,23 +111,14 @@ absl::Status Steward::Attend(const std::shared_ptr<LivePoll>& poll, Diary& diary
   return absl::OkStatus();
 }
 
-absl::Status Steward::PublishIfDue(LivePoll& poll, Diary& diary) {
+absl::Status Steward::PublishIfDue(LivePoll& poll) {
   const uint64_t now = clock_.Now();
-  std::string content;
-  {
-    std::unique_lock guard(poll.lock);
-    if (!poll.PublishesByClock()) return absl::OkStatus();
-    if (poll.PublicationDue(now)) {
-      poll.Publish(now);
-      poll.RefreshView();
-    }
-    // The sequencer publishes too; whatever is public must stay so after a restart.
-    content = EncodePublication(poll.published_period(), poll.view()->published_note);
-  }
-  if (content == diary.stored_publication) return absl::OkStatus();
+  std::unique_lock guard(poll.lock);
+  if (!poll.PublishesByClock() || !poll.PublicationDue(now)) return absl::OkStatus();
   URNA_RETURN_IF_ERROR(
-      base::WriteFileAtomic(PublicationPath(options_.published_folder, poll.id), content, 0600));
-  diary.stored_publication = std::move(content);
+      StorePublication(options_.published_folder, poll.id, {poll.PeriodOf(now), poll.head_note}));
+  poll.Publish(now);
+  poll.RefreshView();
   return absl::OkStatus();
 }
 

@@ -43,14 +43,13 @@ class Steward {
 
  private:
   struct Diary {
-    std::string stored_publication;  // as it is on the disk
     std::chrono::milliseconds pause{0};
     std::chrono::steady_clock::time_point not_before{};
   };
 
   void Run();
-  absl::Status Attend(const std::shared_ptr<LivePoll>& poll, Diary& diary);
-  absl::Status PublishIfDue(LivePoll& poll, Diary& diary);
+  absl::Status Attend(const std::shared_ptr<LivePoll>& poll);
+  absl::Status PublishIfDue(LivePoll& poll);
   absl::Status End(const std::shared_ptr<LivePoll>& poll);
   absl::StatusOr<uint64_t> Append(const std::shared_ptr<LivePoll>& poll,
                                   const std::vector<poll::Payload>& payloads);
@@ -70,12 +69,5 @@ class Steward {
   std::map<Hash32, Diary> diaries_;  // the thread's own
   std::thread thread_;
 };
-
-/// The file that remembers, over a restart, what was published of an open poll: without it the
-/// server would show ballots before their time, or go back behind what it showed.
-std::string PublicationPath(const std::string& folder, const Hash32& poll);
-std::string EncodePublication(uint64_t period, const std::string& note);
-/// False if `content` is no such file's.
-bool DecodePublication(const std::string& content, uint64_t* period, std::string* note);
 
 }  // namespace urna::server

@@ -2,7 +2,6 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
-#include <rocksdb/file_checksum.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
@@ -17,11 +16,10 @@
 
 #include "base/bytes.h"
 #include "base/codec.h"
-#include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "ledger/record.h"
-#include "ledger/store/rocks_log.h"
+#include "ledger/store/database.h"
 #include "ledger/tiles.h"
 
 namespace urna::ledger {
@@ -66,11 +64,6 @@ std::string BodyKey(const Hash32& poll, const Hash32& body) {
 
 std::string PollName(const Hash32& poll) { return base::Cat("poll ", base::Hex(poll)); }
 
-absl::Status FromRocks(const rocksdb::Status& status, std::string_view what) {
-  if (status.ok()) return absl::OkStatus();
-  return base::Failure(absl::StatusCode::kUnavailable, base::Cat(what, ": ", status.ToString()));
-}
-
 absl::Status NotFound(std::string_view text) {
   return base::Failure(absl::StatusCode::kNotFound, text);
 }
@@ -104,31 +97,11 @@ absl::StatusOr<Store::Head> DecodeHead(std::string_view bytes) {
 }
 
 rocksdb::Options DatabaseOptions(const Store::Options& options) {
-  rocksdb::Options db;
-  db.create_if_missing = true;
+  rocksdb::Options db = DurableOptions();
   if (options.env != nullptr) db.env = options.env;
-  // A torn last write was never acknowledged and may go; every other damage must be an error.
-  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
-  db.paranoid_checks = true;
-  db.paranoid_file_checks = true;
-  // Holds only as long as SyncWAL is never called: RocksDB before 7.10 then reports files of its
-  // own write-ahead log as missing.
-  db.track_and_verify_wals_in_manifest = true;
-  db.recycle_log_file_num = 0;
-  db.manual_wal_flush = false;
-  db.enable_pipelined_write = false;
-  db.unordered_write = false;
-  db.two_write_queues = false;
-  // After a failed write the process stops; a database that heals itself may have lost data.
-  db.max_bgerror_resume_count = 0;
-  db.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
-  db.memtable_protection_bytes_per_key = 8;
-
   db.write_buffer_size = size_t{64} << 20;
   db.max_write_buffer_number = 2;
   db.max_total_wal_size = uint64_t{256} << 20;
-  db.compression = rocksdb::kNoCompression;  // ciphertexts and hashes
-  db.bottommost_compression = rocksdb::kNoCompression;
   rocksdb::BlockBasedTableOptions table;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.block_cache = rocksdb::NewLRUCache(size_t{32} << 20);
@@ -367,21 +340,11 @@ Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Store::~Store() = default;
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const Options& options) {
-  URNA_RETURN_IF_ERROR(base::MakeFolders(options.folder, 0700));
-  rocksdb::Options database_options = DatabaseOptions(options);
-  URNA_ASSIGN_OR_RETURN(
-      database_options.info_log,
-      OpenRocksLog(options.log_folder.empty() ? options.folder : options.log_folder));
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(database_options, options.folder, &db);
   auto impl = std::make_unique<Impl>();
-  impl->database.db.reset(db);
-  if (status.IsIOError() && status.ToString().find("LOCK") != std::string::npos) {
-    return base::Failure(absl::StatusCode::kUnavailable,
-                         base::Cat(options.folder, ": another server has this store open (",
-                                   status.ToString(), ")"));
-  }
-  URNA_RETURN_IF_ERROR(FromRocks(status, options.folder));
+  URNA_ASSIGN_OR_RETURN(
+      impl->database.db,
+      OpenDatabase(DatabaseOptions(options), options.folder,
+                   options.log_folder.empty() ? options.folder : options.log_folder));
   URNA_RETURN_IF_ERROR(base::Annotate(impl->Load(), options.folder));
   return std::unique_ptr<Store>(new Store(std::move(impl)));
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "base/bytes.h"
 #include "base/codec.h"
@@ -120,6 +121,16 @@ TEST_F(FileTest, ReplacesAtomicallyAndLeavesNothingBehind) {
   size_t files = 0;
   for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder_)) ++files;
   EXPECT_EQ(files, 1u);
+}
+
+TEST_F(FileTest, WhatAKilledProcessLeftBehindIsInNobodysWay) {
+  // In a container every life of a server has the same process number.
+  const std::string path = folder_ + "/x";
+  for (int i = 0; i < 1000; ++i) {
+    std::ofstream(Cat(path, ".tmp.", getpid(), ".", i)) << "half";
+  }
+  EXPECT_TRUE(WriteFileAtomic(path, "whole").ok());
+  EXPECT_EQ(*ReadFile(path), "whole");
 }
 
 TEST_F(FileTest, ALockIsHeldByOneObjectAndEndsWithIt) {

@@ -33,7 +33,7 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
   /// Whether the planned fault has happened.
   bool happened() const;
   /// A disk that says that it synced, and did not.
-  void LieAboutSyncing() { lying_ = true; }
+  void LieAboutSyncing(bool lie = true) { lying_ = lie; }
 
   /// What is left after a power cut: of every file the synced bytes; no files, names or removals
   /// that the folder was not synced after. Then everything works again.

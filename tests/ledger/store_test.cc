@@ -467,6 +467,28 @@ TEST(StoreTest, ATruncatedLogLeavesAConsistentShorterLedger) {
   EXPECT_TRUE(ScanAll(*store, chain.poll()).ok());
 }
 
+// RocksDB would take the folder for an empty one, and delete the records.
+TEST(StoreTest, RefusesAFolderWithoutItsTableOfContentsAndDeletesNothing) {
+  TestFolder folder;
+  Chain chain("one");
+  for (int i = 0; i < 2; ++i) {  // then there are tables and a log
+    const auto store = OpenAt(folder.path());
+    ASSERT_NE(store, nullptr);
+    AppendTo(*store, chain, 5);
+  }
+  fs::rename(folder / "CURRENT", folder / "elsewhere");
+  for (int i = 0; i < 2; ++i) {
+    const auto store = Store::Open({.folder = folder.path(), .log_folder = folder / "logs"});
+    EXPECT_TRUE(absl::IsDataLoss(store.status())) << store.status();
+    EXPECT_NE(std::string(store.status().message()).find("CURRENT is gone"), std::string::npos);
+  }
+  fs::rename(folder / "elsewhere", folder / "CURRENT");
+  const auto store = OpenAt(folder.path());
+  ASSERT_NE(store, nullptr);
+  EXPECT_EQ(store->GetHead(chain.poll())->size, 10u);
+  EXPECT_TRUE(ScanAll(*store, chain.poll()).ok());
+}
+
 TEST(StoreTest, RefusesALogWithAFlippedBit) {
   TestFolder folder;
   Chain chain("one");
@@ -479,7 +501,7 @@ TEST(StoreTest, RefusesALogWithAFlippedBit) {
   ASSERT_EQ(logs.size(), 1u);
   FlipByte(logs[0], fs::file_size(logs[0]) / 2);
   const auto store = Store::Open({.folder = folder.path(), .log_folder = ""});
-  EXPECT_TRUE(absl::IsUnavailable(store.status())) << store.status();
+  EXPECT_TRUE(absl::IsDataLoss(store.status())) << store.status();
 }
 
 TEST(StoreTest, NoticesAFlippedBitInATable) {

@@ -69,6 +69,85 @@ TEST(Stores, AnOldCopyOfTheLedgerIsRefusedAtStart) {
   EXPECT_NE(status.message().find("was signed"), absl::string_view::npos) << status;
 }
 
+/// A copy of a file or folder, to be put back later.
+class Copy {
+ public:
+  explicit Copy(std::string path) : path_(std::move(path)) {
+    fs::copy(path_, path_ + ".copy", fs::copy_options::recursive);
+  }
+  void PutBack() const {
+    fs::remove_all(path_);
+    fs::rename(path_ + ".copy", path_);
+  }
+
+ private:
+  std::string path_;
+};
+
+TEST(Stores, WhatAKilledServerHadNotAnchoredIsAnchoredBeforeItIsServed) {
+  TestServer s(kSmall);
+  s.RunUntilOpen();
+  const std::string ballot = s.MakeBallot(0, 0);
+  s.Stop();
+  const Copy ledger(s.data() + "/ledger");
+  const Copy anchor(s.data() + "/anchor");
+  s.Start();
+  ASSERT_TRUE(s.Cast(ballot).ok());
+  s.Stop();
+  // As if it had died between the two.
+  anchor.PutBack();
+  s.Start();
+  // The ballot is in, and its receipt must be a promise again.
+  ASSERT_TRUE(s.Cast(ballot).ok());
+  s.Stop();
+  ledger.PutBack();
+  const absl::Status status = s.TryStart();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+}
+
+TEST(Stores, AnOldCopyTogetherWithItsAnchorIsBehindWhatWasPublished) {
+  TestServer s(kSmall);
+  s.RunUntilOpen();
+  const std::string ballot = s.MakeBallot(0, 0);
+  s.Stop();
+  const Copy ledger(s.data() + "/ledger");
+  const Copy anchor(s.data() + "/anchor");
+  s.Start();
+  const uint64_t published = s.Status().size();
+  ASSERT_TRUE(s.Cast(ballot).ok());
+  s.clock.Set(s.start() + 2 * 3600);
+  Await([&] { return s.Status().size() > published; }, "the publication");
+  s.Stop();
+  ledger.PutBack();
+  anchor.PutBack();
+  const absl::Status status = s.TryStart();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+  EXPECT_NE(status.message().find("was published"), absl::string_view::npos) << status;
+}
+
+TEST(Stores, NothingIsShownThatARestartWouldTakeBack) {
+  TestServer s(kSmall);
+  s.RunUntilOpen();
+  const uint64_t published = s.Status().size();
+  ASSERT_TRUE(s.Cast(s.MakeBallot(0, 0)).ok());
+  const std::string folder = s.data() + "/published";
+  fs::rename(folder, folder + ".away");
+  std::ofstream(folder) << "no folder";
+  s.clock.Set(s.start() + 2 * 3600);
+  Await([&] { return s.log().find("trying again") != std::string::npos; }, "the failure");
+  EXPECT_EQ(s.Status().size(), published);
+  fs::remove(folder);
+  fs::rename(folder + ".away", folder);
+  Await([&] { return s.Status().size() > published; }, "the publication");
+  // The same for what officials do while the poll is open.
+  fs::rename(folder, folder + ".away");
+  const uint64_t before = s.Status().size();
+  EXPECT_EQ(s.Approve(poll::Paused{}, 0).code, grpc::StatusCode::OK);
+  EXPECT_EQ(s.Approve(poll::Paused{}, 1).code, grpc::StatusCode::UNAVAILABLE);
+  Await([&] { return s.fatal_calls() > 0; }, "the exit");
+  EXPECT_EQ(s.Status().size(), before);
+}
+
 TEST(Stores, ALostLedgerIsRefusedAtStart) {
   TestServer s(kSmall);
   s.Start();
