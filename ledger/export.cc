@@ -28,6 +28,8 @@ constexpr uint64_t kMaxListed = 100;
 /// The deepest path of a tile ("tile/0/x../x../x../x../x../x../000.p/255") has fewer parts.
 constexpr int kMaxDepth = 12;
 
+constexpr size_t kMaxBundleBytes = kTileWidth * (2 + kMaxRecordBytes);
+constexpr uint32_t kLevels = 8;  // of tiles: 256^8 entries are more than a 64-bit size counts
 constexpr std::array<uint32_t, 9> kLevelsAndEntries = {TileId::kEntries, 0, 1, 2, 3, 4, 5, 6, 7};
 
 absl::Status SystemError(std::string_view what, const std::string& path) {
@@ -212,33 +214,106 @@ class FolderCheck {
   std::array<std::vector<uint64_t>, kLevelsAndEntries.size()> found_;
 };
 
+/// Whether an ExportWriter writes such a file, or base::WriteFileAtomic on its way to it.
+bool IsWritten(std::string_view path) {
+  path = path.substr(0, path.find(".tmp."));
+  return path == kCheckpointName || TileId::Parse(path).ok();
+}
+
+/// Removes what an interrupted ExportWriter left: tiles that the checkpoint's `size` does not have,
+/// unfinished files, empty folders. `begun`: there is a checkpoint.
+/// Errors: FailedPrecondition if there is anything that it does not write.
+absl::Status RemoveLeftovers(const std::string& folder, bool begun, uint64_t size) {
+  namespace fs = std::filesystem;
+  std::vector<fs::path> leftovers, folders;
+  std::error_code error;
+  for (auto it = fs::recursive_directory_iterator(folder, error);
+       !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
+    const std::string path = it->path().lexically_relative(folder).string();
+    const fs::file_status status = it->symlink_status(error);
+    if (error) break;
+    if (fs::is_directory(status) && (path == "tile" || path.starts_with("tile/"))) {
+      folders.push_back(it->path());
+      continue;
+    }
+    if (!IsWritten(path) || !fs::is_regular_file(status)) {
+      return base::Failure(absl::StatusCode::kFailedPrecondition,
+                           base::Cat(folder, "/", path,
+                                     ": does not belong into a copy of a ledger; nothing was "
+                                     "changed, choose another folder"));
+    }
+    const auto id = TileId::Parse(path);
+    const bool belongs = id.ok() ? begun && IsTileOf(size, *id) : path == kCheckpointName;
+    if (!belongs) leftovers.push_back(it->path());
+  }
+  for (const fs::path& path : leftovers) {
+    if (!error) fs::remove(path, error);
+  }
+  // The deepest first.
+  for (auto path = folders.rbegin(); !error && path != folders.rend(); ++path) {
+    if (fs::is_empty(*path, error) && !error) fs::remove(*path, error);
+  }
+  if (!error) return absl::OkStatus();
+  return base::Failure(absl::StatusCode::kUnavailable, base::Cat(folder, ": ", error.message()));
+}
+
+Hash32 HashAt(std::string_view tile, size_t index) {
+  Hash32 hash;
+  std::copy_n(tile.begin() + static_cast<ptrdiff_t>(index * hash.size()), hash.size(),
+              hash.begin());
+  return hash;
+}
+
 }  // namespace
 
 struct ExportWriter::Impl {
-  explicit Impl(std::string path)
-      : folder(std::move(path)), builder([this](const TileId& id, const std::string& bytes) {
-          if (status.ok()) status = Write(id, bytes);
-        }) {}
+  explicit Impl(std::string path, TileEdges edges = {})
+      : folder(std::move(path)),
+        builder(
+            [this](const TileId& id, const std::string& bytes) {
+              if (status.ok()) status = Write(id, bytes);
+            },
+            std::move(edges)),
+        finished(builder.size()) {}
+
+  std::string PathOf(const TileId& id) const { return base::Cat(folder, "/", id.Path()); }
 
   absl::Status Write(const TileId& id, std::string_view content) {
-    const std::string path = base::Cat(folder, "/", id.Path());
-    const std::string parent = path.substr(0, path.rfind('/'));
-    URNA_RETURN_IF_ERROR(base::MakeFolders(parent));
+    const std::string path = PathOf(id);
+    URNA_RETURN_IF_ERROR(base::MakeFolders(path.substr(0, path.rfind('/'))));
     return base::WriteFileAtomic(path, content);
   }
 
-  absl::Status WriteBundle(uint64_t index) {
-    const auto width = static_cast<uint32_t>(entries.size());
-    const absl::Status written =
-        Write(TileId{TileId::kEntries, index, width}, EncodeBundle(entries));
-    entries.clear();
-    return written;
+  /// The entries of the bundle being filled, as a tile.
+  TileId LastBundle() const {
+    return {TileId::kEntries, (builder.size() - entries.size()) / kTileWidth,
+            static_cast<uint32_t>(entries.size())};
+  }
+
+  absl::Status WriteBundle() { return Write(LastBundle(), EncodeBundle(entries)); }
+
+  /// Removes the partial tiles of the size that was finished before.
+  absl::Status RemoveStale() {
+    for (const uint32_t level : kLevelsAndEntries) {
+      const uint64_t count = TileCount(finished, level);
+      if (count == 0) continue;
+      const TileId last = TileAt(finished, level, count - 1);
+      if (last.width == kTileWidth || IsTileOf(builder.size(), last)) continue;
+      const std::string path = PathOf(last);
+      if (unlink(path.c_str()) != 0 && errno != ENOENT) return SystemError("remove", path);
+      const std::string parent = path.substr(0, path.rfind('/'));
+      if (rmdir(parent.c_str()) != 0 && errno != ENOTEMPTY && errno != EEXIST) {
+        return SystemError("remove", parent);
+      }
+    }
+    return absl::OkStatus();
   }
 
   const std::string folder;
-  absl::Status status;  // the first failure: the folder is then worthless
+  absl::Status status;  // the first failure: nothing more is written then
   TileBuilder builder;
   std::vector<std::string> entries;  // of the bundle being filled
+  uint64_t finished;                 // size of the checkpoint in the folder
 };
 
 ExportWriter::ExportWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -259,6 +334,44 @@ absl::StatusOr<std::unique_ptr<ExportWriter>> ExportWriter::Create(const std::st
   return std::unique_ptr<ExportWriter>(new ExportWriter(std::make_unique<Impl>(folder)));
 }
 
+absl::StatusOr<std::unique_ptr<ExportWriter>> ExportWriter::Continue(const std::string& folder) {
+  URNA_RETURN_IF_ERROR(base::MakeFolders(folder));
+  struct stat info;
+  const bool begun = stat(base::Cat(folder, "/", kCheckpointName).c_str(), &info) == 0;
+  uint64_t size = 0;
+  if (begun) {
+    URNA_ASSIGN_OR_RETURN(const auto reader, ExportReader::Open(folder));
+    size = reader->checkpoint().size;
+  }
+  URNA_RETURN_IF_ERROR(RemoveLeftovers(folder, begun, size));
+  if (!begun) return Create(folder);
+  URNA_ASSIGN_OR_RETURN(const auto reader, ExportReader::Open(folder));
+  const auto damaged = [&folder](std::string_view what) {
+    return base::Failure(absl::StatusCode::kDataLoss, base::Cat(folder, ": is damaged: ", what));
+  };
+  if (!reader->file_faults().empty()) {
+    return damaged(std::string(reader->file_faults().front().message()));
+  }
+  std::vector<TileNodes> levels(kLevels);
+  for (uint32_t level = 0; level < kLevels; ++level) {
+    const uint64_t count = TileCount(size, level);
+    if (count == 0) break;
+    const TileId last = TileAt(size, level, count - 1);
+    if (last.width == kTileWidth) continue;
+    URNA_ASSIGN_OR_RETURN(const std::string bytes, reader->ReadTile(last));
+    if (bytes.size() != last.width * sizeof(Hash32)) return damaged(last.Path());
+    for (uint32_t i = 0; i < last.width; ++i) levels[level].Append(HashAt(bytes, i));
+  }
+  auto impl = std::make_unique<Impl>(folder, TileEdges(size, std::move(levels)));
+  if (impl->builder.Root() != reader->checkpoint().root) {
+    return damaged("its tiles do not lead to the root of its checkpoint");
+  }
+  if (size % kTileWidth != 0) {
+    URNA_ASSIGN_OR_RETURN(impl->entries, reader->ReadBundle(size / kTileWidth));
+  }
+  return std::unique_ptr<ExportWriter>(new ExportWriter(std::move(impl)));
+}
+
 absl::Status ExportWriter::Append(std::string_view record_bytes) {
   URNA_RETURN_IF_ERROR(impl_->status);
   if (record_bytes.size() > kMaxRecordBytes) {
@@ -269,7 +382,8 @@ absl::Status ExportWriter::Append(std::string_view record_bytes) {
   impl_->entries.emplace_back(record_bytes);
   impl_->builder.Append(LeafHash(record_bytes));
   if (impl_->status.ok() && impl_->entries.size() == kTileWidth) {
-    impl_->status = impl_->WriteBundle(size() / kTileWidth - 1);
+    impl_->status = impl_->WriteBundle();
+    impl_->entries.clear();
   }
   return impl_->status;
 }
@@ -277,13 +391,34 @@ absl::Status ExportWriter::Append(std::string_view record_bytes) {
 uint64_t ExportWriter::size() const { return impl_->builder.size(); }
 Hash32 ExportWriter::Root() const { return impl_->builder.Root(); }
 
+absl::StatusOr<std::string> ExportWriter::ReadEntry(uint64_t index) const {
+  if (index >= size()) {
+    return base::Failure(absl::StatusCode::kNotFound,
+                         base::Cat(impl_->folder, ": entry ", index, " of ", size(), " entries"));
+  }
+  const uint64_t first = size() - impl_->entries.size();
+  if (index >= first) return impl_->entries[index - first];
+  const std::string path = impl_->PathOf({TileId::kEntries, index / kTileWidth, kTileWidth});
+  URNA_ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(path, kMaxBundleBytes));
+  auto entries = DecodeBundle(bytes, kTileWidth);
+  if (!entries.ok()) return base::Annotate(entries.status(), path);
+  return std::move((*entries)[index % kTileWidth]);
+}
+
 absl::Status ExportWriter::Finish(std::string_view checkpoint_note) {
   URNA_RETURN_IF_ERROR(impl_->status);
-  if (!impl_->entries.empty()) URNA_RETURN_IF_ERROR(impl_->WriteBundle(size() / kTileWidth));
-  for (const auto& [id, bytes] : impl_->builder.Partials()) {
-    URNA_RETURN_IF_ERROR(impl_->Write(id, bytes));
-  }
-  return base::WriteFileAtomic(base::Cat(impl_->folder, "/", kCheckpointName), checkpoint_note);
+  const auto write = [&]() -> absl::Status {
+    if (!impl_->entries.empty()) URNA_RETURN_IF_ERROR(impl_->WriteBundle());
+    for (const auto& [id, bytes] : impl_->builder.Partials()) {
+      URNA_RETURN_IF_ERROR(impl_->Write(id, bytes));
+    }
+    URNA_RETURN_IF_ERROR(
+        base::WriteFileAtomic(base::Cat(impl_->folder, "/", kCheckpointName), checkpoint_note));
+    return impl_->RemoveStale();
+  };
+  impl_->status = write();
+  if (impl_->status.ok()) impl_->finished = size();
+  return impl_->status;
 }
 
 struct ExportReader::Impl {
@@ -356,6 +491,26 @@ absl::StatusOr<std::string> ExportReader::ReadEntry(uint64_t index) const {
 absl::StatusOr<std::string> ExportReader::ReadTile(const TileId& id) const {
   const size_t expected = size_t{id.width} * sizeof(Hash32);
   return ReadBeneath(impl_->descriptor.get(), id.Path(), expected + 1, impl_->Shown(id));
+}
+
+absl::StatusOr<Hash32> ExportReader::ReadNode(uint32_t level, uint64_t index) const {
+  const uint32_t row = level % 8;
+  const uint64_t first = index << row;
+  const uint32_t tile_level = level / 8;
+  if (first / kTileWidth >= TileCount(impl_->checkpoint.size, tile_level)) {
+    return base::Failure(absl::StatusCode::kNotFound,
+                         base::Cat(impl_->folder, ": node ", index, " at level ", level));
+  }
+  const TileId id = TileAt(impl_->checkpoint.size, tile_level, first / kTileWidth);
+  URNA_ASSIGN_OR_RETURN(const std::string bytes, ReadTile(id));
+  const size_t offset = first % kTileWidth;
+  const size_t count = size_t{1} << row;
+  if (bytes.size() < (offset + count) * sizeof(Hash32)) {
+    return base::Reject("tile.malformed", base::Cat(impl_->Shown(id), ": is too short"));
+  }
+  TileNodes nodes;
+  for (size_t i = 0; i < count; ++i) nodes.Append(HashAt(bytes, offset + i));
+  return nodes.Node(row, 0);
 }
 
 }  // namespace urna::ledger

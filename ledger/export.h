@@ -22,13 +22,23 @@ class ExportWriter {
  public:
   /// `folder` must not exist or be empty. Errors: AlreadyExists, Unavailable (path in the message).
   static absl::StatusOr<std::unique_ptr<ExportWriter>> Create(const std::string& folder);
+  /// Goes on with the export in `folder`, or makes one. What an interrupted writer left beside the
+  /// files of its checkpoint is removed. Reads edges, not history: what lies before the partial
+  /// tiles is only compared through the root.
+  /// Errors: FailedPrecondition if the folder holds something else, DataLoss if the export is not
+  /// whole; NotFound / Unavailable.
+  static absl::StatusOr<std::unique_ptr<ExportWriter>> Continue(const std::string& folder);
   ~ExportWriter();
 
   absl::Status Append(std::string_view record_bytes);
   uint64_t size() const;
   Hash32 Root() const;
-  /// Writes partial tiles and the signed checkpoint. The caller made sure that it is of this size
-  /// and root. Call once, and do not append after it.
+  /// One of the records so far, finished or not. Errors: NotFound, Unavailable,
+  /// Reject("bundle.malformed").
+  absl::StatusOr<std::string> ReadEntry(uint64_t index) const;
+  /// Writes partial tiles and the signed checkpoint, then removes the partial tiles of an earlier
+  /// Finish. The caller made sure that it is of this size and root. May be followed by more of
+  /// both; the folder is an export as soon as this returned, until it is called again.
   absl::Status Finish(std::string_view checkpoint_note);
 
  private:
@@ -64,6 +74,9 @@ class ExportReader {
   /// The bytes of one hash tile, unjudged, but at most one byte more than its width demands: what
   /// is longer differs all the same. Thread-safe. Errors: NotFound / Unavailable, naming the file.
   absl::StatusOr<std::string> ReadTile(const TileId& id) const;
+  /// A NodeReader over its hash tiles, unjudged. Thread-safe. Errors: those of ReadTile;
+  /// Reject("tile.malformed") if the tile is too short.
+  absl::StatusOr<Hash32> ReadNode(uint32_t level, uint64_t index) const;
 
  private:
   struct Impl;

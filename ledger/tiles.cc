@@ -190,7 +190,8 @@ Hash32 TileEdges::Root() const {
   return root.has_value() ? *root : EmptyRoot();
 }
 
-TileBuilder::TileBuilder(TileEdges::Emit emit) : emit_(std::move(emit)) {}
+TileBuilder::TileBuilder(TileEdges::Emit emit, TileEdges edges)
+    : emit_(std::move(emit)), edges_(std::move(edges)) {}
 
 void TileBuilder::Append(const Hash32& leaf) { edges_.Append(leaf, emit_); }
 

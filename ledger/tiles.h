@@ -90,7 +90,7 @@ class TileEdges {
 class TileBuilder {
  public:
   /// `emit(id, bytes)` for each tile that becomes full (8,192 bytes).
-  explicit TileBuilder(TileEdges::Emit emit);
+  explicit TileBuilder(TileEdges::Emit emit, TileEdges edges = {});
   void Append(const Hash32& leaf);
   uint64_t size() const { return edges_.size(); }
   Hash32 Root() const { return edges_.Root(); }

@@ -137,6 +137,162 @@ TEST(ExportTest, RefusesAFolderThatIsNotEmptyAndARecordTooLarge) {
   EXPECT_TRUE((*writer)->Append(std::string(65535, 'x')).ok());
 }
 
+// --- Exports that grow
+
+std::string SignedAt(const ExportWriter& writer) {
+  return SignCheckpoint({std::string(kLogOrigin), writer.size(), writer.Root()},
+                        KeyFromHex(kLogSeed));
+}
+
+/// Appends entries up to `size`, as MakeExport does.
+void AppendUpTo(ExportWriter& writer, size_t size) {
+  while (writer.size() < size) ASSERT_TRUE(writer.Append(EntryAt(writer.size())).ok());
+}
+
+/// Every file below `folder`, and every folder as "path/".
+std::map<std::string, std::string> Contents(const std::string& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    const std::string path = fs::relative(entry, folder).string();
+    if (entry.is_directory()) files[path + "/"] = "";
+    if (entry.is_regular_file()) files[path] = ReadAll(entry.path().string());
+  }
+  return files;
+}
+
+constexpr std::pair<size_t, size_t> kGrowths[] = {{0, 1},     {1, 2},     {2, 700},  {255, 256},
+                                                  {256, 257}, {256, 512}, {300, 300}};
+
+TEST(GrowingExportTest, IsTheSameAsOneMadeAtOnce) {
+  for (const auto& [m, n] : kGrowths) {
+    SCOPED_TRACE(base::Cat(m, " ", n));
+    TestFolder folder;
+    MakeExport(folder / "grown", m);
+    MakeExport(folder / "once", n);
+    auto writer = ExportWriter::Continue(folder / "grown");
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    ASSERT_EQ((*writer)->size(), m);
+    AppendUpTo(**writer, n);
+    for (const size_t index : {size_t{0}, m / 2, n - 1}) {
+      if (index >= n) continue;
+      EXPECT_EQ((*writer)->ReadEntry(index).value(), EntryAt(index));
+    }
+    EXPECT_TRUE(absl::IsNotFound((*writer)->ReadEntry(n).status()));
+    ASSERT_TRUE((*writer)->Finish(SignedAt(**writer)).ok());
+    EXPECT_EQ(Contents(folder / "grown"), Contents(folder / "once"));
+  }
+}
+
+TEST(GrowingExportTest, GrowsStepByStepInOneHand) {
+  TestFolder folder;
+  auto writer = ExportWriter::Continue(folder / "log");
+  ASSERT_TRUE(writer.ok()) << writer.status();
+  for (const size_t size : {1, 2, 2, 255, 256, 257, 520}) {
+    SCOPED_TRACE(size);
+    AppendUpTo(**writer, size);
+    ASSERT_TRUE((*writer)->Finish(SignedAt(**writer)).ok());
+    TestFolder fresh;
+    MakeExport(fresh.path(), size);
+    EXPECT_EQ(Contents(folder / "log"), Contents(fresh.path()));
+  }
+}
+
+TEST(GrowingExportTest, IsMadeWholeAgainWhereverItWasInterrupted) {
+  for (const auto& [m, n] : kGrowths) {
+    SCOPED_TRACE(base::Cat(m, " ", n));
+    TestFolder folder;
+    MakeExport(folder / "old", m);
+    MakeExport(folder / "new", n);
+    // Before the new checkpoint, all new tiles there; and after it, the old ones still there.
+    for (const char* checkpoint : {"old", "new"}) {
+      const std::string both = folder / base::Cat("both-", checkpoint);
+      fs::copy(folder / "old", both, fs::copy_options::recursive);
+      fs::copy(folder / "new", both,
+               fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+      fs::copy(folder / base::Cat(checkpoint, "/checkpoint"), both,
+               fs::copy_options::overwrite_existing);
+      WriteAll(both + "/tile/0/000.tmp.17.4", "unfinished");
+      WriteAll(both + "/checkpoint.tmp.17.5", "unfinished");
+      const auto writer = ExportWriter::Continue(both);
+      ASSERT_TRUE(writer.ok()) << writer.status();
+      EXPECT_EQ(Contents(both), Contents(folder / checkpoint));
+    }
+    // Before there was a checkpoint at all.
+    fs::remove(folder / "new/checkpoint");
+    const auto writer = ExportWriter::Continue(folder / "new");
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    EXPECT_EQ((*writer)->size(), 0u);
+    EXPECT_TRUE(Contents(folder / "new").empty());
+  }
+}
+
+TEST(GrowingExportTest, WhatWasAppendedButNotFinishedIsGoneAfterARestart) {
+  TestFolder folder;
+  MakeExport(folder / "log", 300);
+  const auto before = Contents(folder / "log");
+  {
+    auto writer = ExportWriter::Continue(folder / "log");
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    AppendUpTo(**writer, 900);
+    EXPECT_NE(Contents(folder / "log"), before);
+  }
+  ASSERT_TRUE(ExportWriter::Continue(folder / "log").ok());
+  EXPECT_EQ(Contents(folder / "log"), before);
+}
+
+TEST(GrowingExportTest, TouchesNoFolderThatHoldsAnythingElse) {
+  TestFolder folder;
+  MakeExport(folder / "log", 300);
+  WriteAll(folder / "log/tile/0/000.p/7", "a leftover");
+  for (const char* name : {"notes.txt", "tile/notes.tmp.txt", "tile/0/0", "deep/er/000"}) {
+    WriteAll(folder / base::Cat("log/", name), "mine");
+    const auto before = Contents(folder / "log");
+    EXPECT_TRUE(absl::IsFailedPrecondition(ExportWriter::Continue(folder / "log").status()))
+        << name;
+    EXPECT_EQ(Contents(folder / "log"), before);
+    fs::remove(folder / base::Cat("log/", name));
+  }
+  fs::create_symlink(folder / "elsewhere", folder / "log/tile/0/001.p/9");
+  EXPECT_TRUE(absl::IsFailedPrecondition(ExportWriter::Continue(folder / "log").status()));
+}
+
+TEST(GrowingExportTest, DoesNotGoOnFromADamagedOne) {
+  for (const char* name : {"tile/0/001.p/44", "tile/1/000.p/1", "tile/entries/001.p/44"}) {
+    for (const char* how : {"missing", "changed", "short"}) {
+      SCOPED_TRACE(base::Cat(name, " ", how));
+      TestFolder folder;
+      MakeExport(folder.path(), 300);
+      std::string bytes = ReadAll(folder / name);
+      bytes[5] = static_cast<char>(bytes[5] ^ 1);
+      if (how == std::string("short")) bytes.pop_back();
+      WriteAll(folder / name, bytes);
+      if (how == std::string("missing")) fs::remove(folder / name);
+      const bool entries = std::string_view(name).starts_with("tile/entries");
+      // What records say is for whoever reads them all.
+      EXPECT_EQ(ExportWriter::Continue(folder.path()).ok(),
+                entries && how == std::string("changed"));
+    }
+  }
+}
+
+TEST(ExportTest, ReadsEveryNodeOfItsTree) {
+  constexpr size_t kSize = 700;
+  TestFolder folder;
+  MakeExport(folder.path(), kSize);
+  std::vector<Hash32> leaves;
+  for (size_t i = 0; i < kSize; ++i) leaves.push_back(LeafHash(EntryAt(i)));
+  const auto reader = ExportReader::Open(folder.path());
+  ASSERT_TRUE(reader.ok()) << reader.status();
+  for (uint32_t level = 0; level < 10; ++level) {
+    for (uint64_t index = 0; (index + 1) << level <= kSize; index += 1 + index / 3) {
+      EXPECT_EQ((*reader)->ReadNode(level, index).value(),
+                ReferenceRoot(leaves, index << level, (index + 1) << level))
+          << level << " " << index;
+    }
+    EXPECT_FALSE((*reader)->ReadNode(level, kSize >> level).ok()) << level;
+  }
+}
+
 TEST(ExportTest, AnInterruptedExportIsNoExport) {
   TestFolder folder;
   auto writer = ExportWriter::Create(folder.path());
