@@ -20,49 +20,18 @@
 #include "base/text.h"
 #include "ledger/record.h"
 #include "ledger/store/database.h"
+#include "ledger/store/layout.h"
 #include "ledger/tiles.h"
 
 namespace urna::ledger {
 namespace {
 
-// Keys are the poll id, one of these, and what the comment says; integers are big-endian, so that
-// RocksDB's order is ours. Everything lives in one column family: recovery of several is a known
-// source of trouble.
-constexpr char kEntry = 'e';       // index -> encoded record
-constexpr char kTile = 't';        // level (u8), index -> 8,192 bytes; full tiles only
-constexpr char kBody = 'x';        // SHA-256(payload) -> index
-constexpr char kCheckpoint = 'c';  // -> size, signed note
-constexpr char kHead = 'H';        // -> format, size, root, last leaf
-
-constexpr uint8_t kHeadFormat = 1;
 constexpr size_t kMaxCachedTiles = 64;  // 16 KiB each
 
 using Edges = std::shared_ptr<const TileEdges>;
 
 rocksdb::Slice Slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
-
-std::string BigEndian(uint64_t value) {
-  std::string out(8, '\0');
-  for (size_t i = 8; i-- > 0; value >>= 8) out[i] = static_cast<char>(value & 0xff);
-  return out;
-}
-
-std::string Key(const Hash32& poll, char prefix) { return base::Cat(base::View(poll), prefix); }
-
-std::string EntryKey(const Hash32& poll, uint64_t index) {
-  return base::Cat(Key(poll, kEntry), BigEndian(index));
-}
-
-std::string TileKey(const Hash32& poll, uint32_t level, uint64_t index) {
-  return base::Cat(Key(poll, kTile), static_cast<char>(level), BigEndian(index));
-}
-
-std::string BodyKey(const Hash32& poll, const Hash32& body) {
-  return base::Cat(Key(poll, kBody), base::View(body));
-}
-
-std::string PollName(const Hash32& poll) { return base::Cat("poll ", base::Hex(poll)); }
 
 absl::Status NotFound(std::string_view text) {
   return base::Failure(absl::StatusCode::kNotFound, text);
@@ -76,24 +45,6 @@ absl::Status Damaged(const Hash32& poll, std::string_view detail) {
 absl::Status Refused(const Hash32& poll, uint64_t index, std::string_view detail) {
   return base::Failure(absl::StatusCode::kInvalidArgument,
                        base::Cat(PollName(poll), ", record ", index, ": ", detail));
-}
-
-std::string EncodeHead(const Store::Head& head) {
-  base::Writer writer;
-  writer.U8(kHeadFormat).U64(head.size).Raw(head.root).Raw(head.last_leaf);
-  return writer.Take();
-}
-
-absl::StatusOr<Store::Head> DecodeHead(std::string_view bytes) {
-  base::Reader reader(bytes);
-  const uint8_t format = reader.U8();
-  if (reader.ok() && format != kHeadFormat) reader.Fail(base::Cat("unknown format ", format));
-  Store::Head head;
-  head.size = reader.U64();
-  head.root = reader.Fixed<32>();
-  head.last_leaf = reader.Fixed<32>();
-  URNA_RETURN_IF_ERROR(reader.Finish());
-  return head;
 }
 
 rocksdb::Options DatabaseOptions(const Store::Options& options) {
@@ -410,10 +361,9 @@ absl::Status Store::PutCheckpoint(const Hash32& poll, uint64_t size, std::string
   } else if (!absl::IsNotFound(stored.status())) {
     return stored.status();
   }
-  base::Writer writer;
-  writer.U64(size).Raw(note);
-  rocksdb::WriteBatch writes = NewWriteBatch(key.size() + writer.bytes().size());
-  URNA_RETURN_IF_ERROR(FromRocks(writes.Put(key, writer.bytes()), "building a write"));
+  const std::string value = EncodeStoredCheckpoint(size, note);
+  rocksdb::WriteBatch writes = NewWriteBatch(key.size() + value.size());
+  URNA_RETURN_IF_ERROR(FromRocks(writes.Put(key, value), "building a write"));
   return impl_->Write(writes, /*sync=*/false, "writing a checkpoint");
 }
 
@@ -421,11 +371,9 @@ absl::StatusOr<std::string> Store::GetCheckpoint(const Hash32& poll) const {
   URNA_ASSIGN_OR_RETURN(
       const std::string stored,
       impl_->database.Get(Key(poll, kCheckpoint), base::Cat(PollName(poll), ": a checkpoint")));
-  base::Reader reader(stored);
-  reader.U64();
-  const std::string_view note = reader.Raw(reader.remaining());
-  if (!reader.ok()) return Damaged(poll, "the stored checkpoint is cut short");
-  return std::string(note);
+  auto checkpoint = DecodeStoredCheckpoint(stored);
+  if (!checkpoint.ok()) return Damaged(poll, "the stored checkpoint is cut short");
+  return std::move(checkpoint->note);
 }
 
 absl::StatusOr<std::string> Store::Read(const Hash32& poll, uint64_t index) const {
@@ -465,9 +413,7 @@ absl::StatusOr<uint64_t> Store::FindBody(const Hash32& poll, const Hash32& body_
   URNA_ASSIGN_OR_RETURN(
       const std::string value,
       impl_->database.Get(BodyKey(poll, body_hash), base::Cat(PollName(poll), ": a body")));
-  uint64_t index = 0;
-  for (const char c : value) index = index << 8 | static_cast<uint8_t>(c);
-  return index;
+  return FromBigEndian(value);
 }
 
 NodeReader Store::Nodes(const Hash32& poll, uint64_t size) const {
