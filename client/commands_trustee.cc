@@ -203,7 +203,7 @@ absl::Status AwaitWitnesses(const GlobalOptions& global, const TrusteeFlags& fla
     if (!said) Say(global, "Waiting for the witnesses' cosignatures.");
     said = true;
     std::this_thread::sleep_for(kBetweenLooks);
-    URNA_RETURN_IF_ERROR(desk.view->Advance(*desk.connection));
+    URNA_RETURN_IF_ERROR(desk.view->Advance(*OverGrpc(*desk.connection, flags.poll)));
   }
 }
 
