@@ -16,6 +16,7 @@
 #include "client/published_ledger.h"
 #include "client/resident.h"
 #include "client/wallet.h"
+#include "ledger/evidence.h"
 #include "ledger/receipt.h"
 #include "poll/cosignatures.h"
 
@@ -66,6 +67,7 @@ struct Checked {
 
   enum class State { kProvisional, kFinal, kBroken };
   State state = State::kBroken;
+  std::optional<std::string> complaint;  ///< evidence that proves by itself that it is broken
   std::vector<Finding> findings;
 
   void Pass(std::string_view what, std::string_view detail) {
@@ -103,6 +105,7 @@ Checked MakeChecked(std::string name, std::string text, const poll::Definition& 
                   .root_then = {},
                   .leaf = {},
                   .body = {},
+                  .complaint = std::nullopt,
                   .findings = {}};
   auto receipt = ledger::Receipt::Parse(checked.text);
   checked.promised = receipt.ok() ? ledger::VerifyReceipt(*receipt, definition.ballot_box)
@@ -129,6 +132,7 @@ class Check {
   void Judge(Checked& checked) const;
   /// Whether enough witnesses cosigned the ledger's checkpoint, which holds.
   bool JudgeWitnesses(Checked& checked) const;
+  std::optional<std::string> Complain(const Checked& checked) const;
   absl::StatusOr<std::string> KeepEvidence() const;
   void Print() const;
   void PrintAsJson(const std::string& evidence) const;
@@ -232,7 +236,8 @@ void Check::Judge(Checked& checked) const {
                    Cat("all ", size_, " are those that the checkpoint signs"),
                    "they are not those that the checkpoint signs");
   }
-  if (size_ < promised.size) {
+  const bool replaced = checked.leaf.has_value() && *checked.leaf != receipt.leaf;
+  if (size_ < promised.size && !replaced) {
     checked.Add("ballot in the ledger", Finding::Verdict::kSkipped,
                 Cat("this ledger has ", size_,
                     " records and is older than the receipt, which "
@@ -241,9 +246,11 @@ void Check::Judge(Checked& checked) const {
     if (!checked.failed()) checked.state = Checked::State::kProvisional;
     return;
   }
-  checked.Expect(checked.root_then == promised.root, "nothing was rewritten",
-                 "the ledger continues the one that the receipt was given for",
-                 "the ledger is not a continuation of the one that the receipt was given for");
+  if (size_ >= promised.size) {
+    checked.Expect(checked.root_then == promised.root, "nothing was rewritten",
+                   "the ledger continues the one that the receipt was given for",
+                   "the ledger is not a continuation of the one that the receipt was given for");
+  }
   checked.Expect(checked.is_ballot && checked.leaf == receipt.leaf && checked.body == receipt.body,
                  "ballot in the ledger",
                  Cat("record ", receipt.index, " is this very ballot, unchanged"),
@@ -279,10 +286,34 @@ bool Check::JudgeWitnesses(Checked& checked) const {
   return enough;
 }
 
-/// Puts the ledger, which the server may not show again, and the receipts that it breaks into a
-/// folder. Returns its path.
+/// Evidence of the fault, if signatures alone prove it.
+std::optional<std::string> Check::Complain(const Checked& checked) const {
+  if (!checked.promised.ok() || checked.state != Checked::State::kBroken) return std::nullopt;
+  const ledger::NoteKey& key = ledger_->definition()->ballot_box;
+  const ledger::ExportReader& reader = ledger_->reader();
+  const auto nodes = [&reader](uint32_t level, uint64_t index) {
+    return reader.ReadNode(level, index);
+  };
+  const ledger::Receipt& receipt = *checked.receipt;
+  const auto evidence =
+      checked.leaf.has_value() && *checked.leaf != receipt.leaf
+          ? ledger::MakeComplaint(receipt, reader.note(), *checked.leaf, key, nodes)
+          : ledger::MakeFork(receipt.checkpoint, reader.note(), key, nodes);
+  // Otherwise the tiles of a ledger from elsewhere may be wrong.
+  if (!evidence.ok() || !ledger::Judge(*evidence, key).proven) return std::nullopt;
+  return ledger::EncodeEvidence(*evidence);
+}
+
+/// Puts the receipts that the ledger breaks into a folder, what each proves by itself, and the
+/// ledger, if it was fetched: the server may not show it again. Returns the folder's path, or "" if
+/// there is nothing to keep.
 absl::StatusOr<std::string> Check::KeepEvidence() const {
   namespace fs = std::filesystem;
+  const auto broken = [](const Checked& c) { return c.state == Checked::State::kBroken; };
+  if (!ledger_->fetched() &&
+      std::ranges::none_of(receipts_, [](const Checked& c) { return c.complaint.has_value(); })) {
+    return std::string();
+  }
   const std::string wanted =
       flags_.evidence.empty()
           ? Cat("urna-evidence-", base::Hex(flags_.poll).substr(0, 12), "-", size_)
@@ -291,15 +322,21 @@ absl::StatusOr<std::string> Check::KeepEvidence() const {
   std::error_code error;
   for (int i = 2; fs::exists(folder, error); ++i) folder = Cat(wanted, "-", i);
   URNA_RETURN_IF_ERROR(base::MakeFolders(folder, 0700));
-  fs::copy(ledger_->folder(), Cat(folder, "/ledger"), fs::copy_options::recursive, error);
+  if (ledger_->fetched()) {
+    fs::copy(ledger_->folder(), Cat(folder, "/ledger"), fs::copy_options::recursive, error);
+  }
   if (error) {
     return base::Failure(absl::StatusCode::kUnavailable, Cat(folder, ": ", error.message()));
   }
   int number = 0;
   for (const Checked& checked : receipts_) {
-    if (checked.state != Checked::State::kBroken) continue;
+    if (!broken(checked)) continue;
+    ++number;
     URNA_RETURN_IF_ERROR(
-        base::WriteFileAtomic(Cat(folder, "/receipt-", ++number), checked.text, 0600));
+        base::WriteFileAtomic(Cat(folder, "/receipt-", number), checked.text, 0600));
+    if (!checked.complaint.has_value()) continue;
+    URNA_RETURN_IF_ERROR(
+        base::WriteFileAtomic(Cat(folder, "/complaint-", number), *checked.complaint, 0600));
   }
   return folder;
 }
@@ -351,7 +388,10 @@ void Check::PrintAsJson(const std::string& evidence) const {
 absl::Status Check::Run() {
   URNA_RETURN_IF_ERROR(Open());
   URNA_RETURN_IF_ERROR(Scan());
-  for (Checked& checked : receipts_) Judge(checked);
+  for (Checked& checked : receipts_) {
+    Judge(checked);
+    checked.complaint = Complain(checked);
+  }
   const bool broken = std::ranges::any_of(
       receipts_, [](const Checked& c) { return c.state == Checked::State::kBroken; });
   // A receipt that nobody signed is evidence of nothing.
@@ -360,7 +400,7 @@ absl::Status Check::Run() {
   });
   std::string evidence;
   if (!global_.json) Print();
-  if (promised && ledger_->fetched()) {
+  if (promised) {
     URNA_ASSIGN_OR_RETURN(evidence, KeepEvidence());
   }
   if (global_.json) PrintAsJson(evidence);
@@ -374,12 +414,19 @@ absl::Status Check::Run() {
   for (const poll::Party& official : ledger_->definition()->officials) {
     officials += Cat(officials.empty() ? "" : ", ", OneLine(official.name));
   }
+  const bool proven =
+      std::ranges::any_of(receipts_, [](const Checked& c) { return c.complaint.has_value(); });
   return base::Reject(
       "receipt.check-failed",
       Cat("the ballot box promised by this receipt what the ledger does not show. Keep both, "
           "together they are evidence: ",
           evidence.empty() ? Cat("the receipt and the folder ", ledger_->folder())
                            : Cat("they are in ", evidence),
+          proven
+              ? Cat(". A file complaint-… there proves it by itself, to anybody, with nothing but "
+                    "the ledger's key: urna-verify --log ",
+                    ledger_->definition()->ballot_box.ToString(), " --evidence FILE")
+              : std::string(),
           ". Give copies to the officials (", officials,
           ") and to somebody who does not depend on them: an observer, a newspaper, a court. They "
           "show which encrypted ballot is yours, but not your vote; never hand out the wallet"));

@@ -35,10 +35,15 @@ class CliTest : public ::testing::Test {
     setenv("URNA_PASSPHRASE", "passphrase", 1);
   }
   Outcome Run(const std::string& arguments, const std::string& wrapper = "") {
+    return RunProgram(Cat(wrapper, " ", URNA_BIN, "/urna ", arguments));
+  }
+  Outcome RunVerifier(const std::string& arguments) {
+    return RunProgram(Cat(URNA_BIN, "/urna-verify ", arguments));
+  }
+  Outcome RunProgram(const std::string& command) {
     const std::string out = Path("stdout"), err = Path("stderr");
-    const int status = system(Cat("cd ", folder_->path(), " && ", wrapper, " ", URNA_BIN, "/urna ",
-                                  arguments, " >", out, " 2>", err, " </dev/null")
-                                  .c_str());
+    const int status = system(
+        Cat("cd ", folder_->path(), " && ", command, " >", out, " 2>", err, " </dev/null").c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, base::ReadFile(out).value(),
             base::ReadFile(err).value()};
   }

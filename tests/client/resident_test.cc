@@ -665,6 +665,60 @@ TEST_F(ResidentTest, KeepsWhatProvesThatABallotWasReplaced) {
       Run(Cat("receipt check ", folder, "/receipt-1 --ledger ", folder, "/ledger", Poll()));
   EXPECT_EQ(elsewhere.status, 1);
   EXPECT_THAT(elsewhere.out, HasSubstr("FAIL"));
+  // And one file of it by itself, with the ledger's key or its poll id.
+  const std::string complaint = Path(folder + "/complaint-1");
+  const std::string key = election_.checkpoint_key().ToString();
+  const Outcome alone = RunVerifier(Cat("--log ", key, " --evidence ", complaint));
+  EXPECT_EQ(alone.status, 1);
+  EXPECT_THAT(alone.out, HasSubstr(Cat("PROVEN      ", complaint)));
+  EXPECT_THAT(alone.out, HasSubstr(Cat("in which record ", mine, " has the hash")));
+  // The other ledger too proves it, wherever it comes from.
+  const Outcome again = Run(Cat("receipt check ", folder, "/receipt-1 --ledger ", folder,
+                                "/ledger --evidence again", Poll()));
+  EXPECT_EQ(again.status, 1);
+  EXPECT_EQ(base::ReadFile(Path("again/complaint-1")).value(), base::ReadFile(complaint).value());
+  EXPECT_FALSE(std::filesystem::exists(Path("again/ledger")));
+}
+
+TEST_F(ResidentTest, ABallotThatGaveWayToAnotherIsBrokenEvenBeforeThePublicationCoversTheReceipt) {
+  MustVote(Cat("--resident jan --credential v0.key", Answers()));
+  const size_t mine = election_.records().size() - 1;
+  for (uint8_t voter = 1; voter < 4; ++voter) election_.Cast(voter, {{1, 0}, {1, 0}});
+  // As many records were written when it was given; fewer are published, with another in its place.
+  Put("receipt", election_.MakeReceipt(mine, election_.records().size()));
+  server_->tamper = [&](std::vector<std::string>& records) {
+    records.erase(records.begin() + static_cast<std::ptrdiff_t>(mine));
+    records = TestElection::Rechain(records);
+  };
+  const Outcome outcome = CheckReceipts("receipt");
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_EQ(outcome.json()["receipts"][0]["state"], "broken");
+  const std::string folder = outcome.json()["evidence"];
+  EXPECT_EQ(RunVerifier(Cat("--log ", election_.checkpoint_key().ToString(), " --evidence ",
+                            Path(folder + "/complaint-1")))
+                .status,
+            1);
+}
+
+TEST_F(ResidentTest, AComplaintShowsAForkThatLeftTheBallotInItsPlace) {
+  MustVote(Cat("--resident jan --credential v0.key", Answers()));
+  const size_t mine = election_.records().size() - 1;
+  election_.Cast(1, {{1, 0}, {1, 0}});
+  Put("receipt", election_.MakeReceipt(mine, election_.records().size()));
+  // The record after it is another one.
+  election_.Cast(2, {{1, 0}, {1, 0}});
+  server_->tamper = [&](std::vector<std::string>& records) {
+    records.erase(records.end() - 2);
+    records.push_back(records.back());
+    records = TestElection::Rechain(records);
+  };
+  const Outcome outcome = CheckReceipts("receipt");
+  EXPECT_EQ(outcome.status, 1);
+  const std::string folder = outcome.json()["evidence"];
+  const Outcome alone = RunVerifier(Cat("--log ", election_.checkpoint_key().ToString(),
+                                        " --evidence ", Path(folder + "/complaint-1")));
+  EXPECT_EQ(alone.status, 1);
+  EXPECT_THAT(alone.out, HasSubstr("the second does not continue the first"));
 }
 
 TEST_F(ResidentTest, AReceiptThatNobodySignedProvesNothing) {
