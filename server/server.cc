@@ -42,7 +42,7 @@ absl::Status WithAdvice(const absl::Status& status) {
   if (!absl::IsDataLoss(status)) return status;
   return Failure(absl::StatusCode::kDataLoss,
                  Cat(MessageOf(status),
-                     "\nNothing was changed, and nothing is served. Keep a copy of the data and of "
+                     "\nNothing is served. Keep a copy of the data and of "
                      "the anchors as they are now. Then look for newer or undamaged data: the old "
                      "disk, the newest backup. Never remove an anchor to get the server started: "
                      "receipts may have been given for what is missing."));
@@ -245,7 +245,10 @@ absl::StatusOr<ledger::Checkpoint> Server::CheckAgainstAnchor(const LivePoll& li
   if (found == anchors_.end() || found->second->newest().empty()) return ledger::Checkpoint{};
   const auto anchored =
       ledger::OpenCheckpoint(found->second->newest(), live.state.definition()->ballot_box);
-  URNA_RETURN_IF_ERROR(base::Annotate(anchored.status(), "the anchor"));
+  if (!anchored.ok()) {
+    return Damaged(
+        Cat("the anchor is not a checkpoint of this ledger: ", MessageOf(anchored.status())));
+  }
   URNA_RETURN_IF_ERROR(CheckAgainst(live, *anchored, "signed"));
   return *anchored;
 }
