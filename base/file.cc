@@ -7,8 +7,10 @@
 
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "base/status.h"
 #include "base/text.h"
@@ -34,6 +36,7 @@ class Descriptor {
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return fd_; }
+  int Release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_;
@@ -91,6 +94,26 @@ absl::Status WriteThrough(const std::string& path, std::string_view content, mod
   if (!status.ok() || !replace) unlink(temporary.c_str());
   if (status.ok()) status = SyncFolder(FolderOf(path));
   return status;
+}
+
+/// Says in a file that is locked by whom it is. For people only, so that it may fail: a full disk
+/// must not keep a lock from being taken.
+void WriteHolder(int fd) {
+  char host[HOST_NAME_MAX + 1] = {};
+  if (gethostname(host, sizeof host - 1) != 0) host[0] = '?';
+  const std::string text = Cat(getpid(), " on ", host, "\n");
+  if (pwrite(fd, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size())) {
+    if (ftruncate(fd, static_cast<off_t>(text.size())) != 0) return;
+  }
+}
+
+std::string ReadHolder(int fd) {
+  char text[HOST_NAME_MAX + 64];
+  const ssize_t got = pread(fd, text, sizeof text, 0);
+  const std::string_view line(text, got < 0 ? 0 : static_cast<size_t>(got));
+  const size_t end = line.find('\n');
+  if (end == std::string_view::npos) return "another process";
+  return Cat("process ", line.substr(0, end));
 }
 
 }  // namespace
@@ -154,14 +177,15 @@ absl::Status MakeFolders(const std::string& path, mode_t mode) {
 }
 
 absl::StatusOr<FileLock> FileLock::Acquire(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return SystemError("create", path);
-  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return FileLock(fd);
-  const absl::Status failed = errno == EWOULDBLOCK ? Failure(absl::StatusCode::kFailedPrecondition,
-                                                             Cat(path, ": is locked"))
-                                                   : SystemError("lock", path);
-  close(fd);
-  return failed;
+  Descriptor fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (fd.get() < 0) return SystemError("create", path);
+  if (flock(fd.get(), LOCK_EX | LOCK_NB) == 0) {
+    WriteHolder(fd.get());
+    return FileLock(fd.Release());
+  }
+  if (errno != EWOULDBLOCK) return SystemError("lock", path);
+  return Failure(absl::StatusCode::kFailedPrecondition,
+                 Cat(path, ": is locked by ", ReadHolder(fd.get())));
 }
 
 FileLock::~FileLock() {

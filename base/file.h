@@ -30,7 +30,8 @@ absl::Status MakeFolders(const std::string& path, mode_t mode = 0755);
 /// as well as other objects of this one. Ends with the object or the process, however that ends.
 class FileLock {
  public:
-  /// Errors: FailedPrecondition "PATH: is locked" if it is held; NotFound (no folder), Unavailable.
+  /// Errors: FailedPrecondition "PATH: is locked by process PID on HOST" if it is held; NotFound
+  /// (no folder), Unavailable.
   static absl::StatusOr<FileLock> Acquire(const std::string& path);
   FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   FileLock& operator=(FileLock&& other) noexcept {

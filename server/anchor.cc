@@ -1,6 +1,7 @@
 #include "server/anchor.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -89,7 +90,30 @@ absl::Status AnchorFile::OpenForAppending() {
   return fd_ < 0 ? SystemError("open", path_) : absl::OkStatus();
 }
 
+absl::Status AnchorFile::CheckUntouched() const {
+  struct stat ours, named;
+  if (fstat(fd_, &ours) != 0) return SystemError("inspect", path_);
+  std::string_view what;
+  if (stat(path_.c_str(), &named) != 0) {
+    if (errno != ENOENT) return SystemError("inspect", path_);
+    what = "is gone";
+  } else if (named.st_dev != ours.st_dev || named.st_ino != ours.st_ino) {
+    what = "was replaced";
+  } else if (static_cast<uint64_t>(named.st_size) != size_) {
+    what = "was written to";
+  } else {
+    return absl::OkStatus();
+  }
+  return base::Failure(
+      absl::StatusCode::kFailedPrecondition,
+      base::Cat(
+          path_, ": ", what,
+          " by somebody else while this server runs: a second server with the same keys would "
+          "sign a second history; find out who it is before this one is started again"));
+}
+
 absl::Status AnchorFile::Append(std::string_view text) {
+  URNA_RETURN_IF_ERROR(CheckUntouched());
   const std::string frame = Framed(text);
   if (size_ + frame.size() > kRewriteAt) {
     const std::string content = base::Cat(kMagic, frame);
@@ -106,6 +130,8 @@ absl::Status AnchorFile::Append(std::string_view text) {
     }
     if (fdatasync(fd_) != 0) return SystemError("sync", path_);
     size_ += frame.size();
+    // Somebody who appended at the same time.
+    URNA_RETURN_IF_ERROR(CheckUntouched());
   }
   newest_ = std::string(text);
   return absl::OkStatus();

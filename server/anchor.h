@@ -31,12 +31,15 @@ class AnchorFile {
   /// "" when nothing was written yet.
   const std::string& newest() const { return newest_; }
   /// After OK `text` survives a crash. After an error the process must stop: whether it is there is
-  /// unknown.
+  /// unknown; or, FailedPrecondition, the file is not as this object left it, so that somebody else
+  /// writes or replaces anchors here.
   absl::Status Append(std::string_view text);
 
  private:
   explicit AnchorFile(std::string path) : path_(std::move(path)) {}
   absl::Status OpenForAppending();
+  /// OK if `path_` is the open file and has the size that this object gave it.
+  absl::Status CheckUntouched() const;
 
   const std::string path_;
   int fd_ = -1;

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "ledger/store/database.h"
 #include "server/anchor.h"
+#include "server/folder_lock.h"
 #include "server/keys.h"
 
 namespace urna::server {
@@ -58,6 +59,7 @@ absl::Status Older(std::string_view what) {
 }  // namespace
 
 struct Issuer::Database {
+  std::optional<base::FileLock> lock;
   std::unique_ptr<rocksdb::DB> db;
   std::unique_ptr<AnchorFile> anchor;
   uint64_t total = 0;  // of all polls; guarded by counts_mutex_
@@ -74,10 +76,12 @@ Issuer::~Issuer() = default;
 absl::StatusOr<std::unique_ptr<Issuer>> Issuer::Open(Options options, crypto::Ed25519Key identity,
                                                      const Clock& clock, Fatal fatal) {
   URNA_RETURN_IF_ERROR(base::MakeFolders(Cat(options.folder, "/keys"), 0700));
+  URNA_ASSIGN_OR_RETURN(base::FileLock lock, LockFolder(options.folder, kIssuerLock));
   const std::string folder = Cat(options.folder, "/answers");
   URNA_ASSIGN_OR_RETURN(auto db, ledger::OpenDatabase(ledger::DurableOptions(), folder, folder));
   std::unique_ptr<Issuer> issuer(
       new Issuer(std::move(options), std::move(identity), clock, std::move(fatal)));
+  issuer->database_->lock = std::move(lock);
   const std::unique_ptr<rocksdb::Iterator> at(db->NewIterator(rocksdb::ReadOptions()));
   issuer->database_->db = std::move(db);
 

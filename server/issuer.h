@@ -53,8 +53,8 @@ class Issuer {
   /// tests.
   using Fatal = std::function<void(std::string_view reason)>;
 
-  /// Errors: Unavailable (locked, corrupt, unreadable), DataLoss when the answers are older than
-  /// their anchor.
+  /// Errors: FailedPrecondition (another process has this folder), Unavailable (corrupt,
+  /// unreadable), DataLoss when the answers are older than their anchor.
   static absl::StatusOr<std::unique_ptr<Issuer>> Open(Options options, crypto::Ed25519Key identity,
                                                       const Clock& clock, Fatal fatal);
   ~Issuer();

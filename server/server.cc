@@ -16,6 +16,7 @@
 #include "ledger/checkpoint.h"
 #include "ledger/record.h"
 #include "poll/replay.h"
+#include "server/folder_lock.h"
 #include "server/issuer_duties.h"
 #include "server/keys.h"
 #include "server/parallel.h"
@@ -89,6 +90,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Settings settings, Environ
 }
 
 absl::Status Server::Load() {
+  URNA_RETURN_IF_ERROR(LockFolders());
   URNA_RETURN_IF_ERROR(OpenStores());
   URNA_RETURN_IF_ERROR(CheckAnchors());
   for (const Hash32& id : store_->Polls()) {
@@ -99,10 +101,19 @@ absl::Status Server::Load() {
 
 Server::~Server() { Shutdown(); }
 
+absl::Status Server::LockFolders() {
+  URNA_RETURN_IF_ERROR(CheckRole(settings_.data, settings_.ballot_box));
+  URNA_ASSIGN_OR_RETURN(base::FileLock data, LockFolder(settings_.data, kDataLock));
+  locks_.push_back(std::move(data));
+  // Of another server with the same keys, on a copy of the data, this is all that is met.
+  URNA_RETURN_IF_ERROR(base::MakeFolders(settings_.anchor, 0700));
+  URNA_ASSIGN_OR_RETURN(base::FileLock anchor, LockFolder(settings_.anchor, kAnchorLock));
+  locks_.push_back(std::move(anchor));
+  return absl::OkStatus();
+}
+
 absl::Status Server::OpenStores() {
   const std::string& data = settings_.data;
-  URNA_RETURN_IF_ERROR(CheckRole(data, settings_.ballot_box));
-  URNA_RETURN_IF_ERROR(base::MakeFolders(settings_.anchor, 0700));
   URNA_ASSIGN_OR_RETURN(store_, ledger::Store::Open({.folder = Cat(data, "/ledger"),
                                                      .log_folder = settings_.rocksdb_log}));
   for (uint64_t i = 0; i < settings_.issuers; ++i) {

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/file.h"
 #include "server/clock.h"
 #include "server/follower.h"
 #include "server/issuer.h"
@@ -42,8 +43,9 @@ struct Environment {
 class Server {
  public:
   /// Opens the data folder, checks it against its anchors, replays every poll and serves.
-  /// Errors: NotFound (not a data folder), Unavailable (locked, in use), DataLoss (damaged, cut, or
-  /// older than its anchors), InvalidArgument (settings).
+  /// Errors: NotFound (not a data folder), FailedPrecondition (another server is running on the
+  /// data or the anchors), Unavailable (address in use), DataLoss (damaged, cut, or older than its
+  /// anchors), InvalidArgument (settings).
   static absl::StatusOr<std::unique_ptr<Server>> Start(Settings settings, Environment environment);
   ~Server();
 
@@ -55,6 +57,7 @@ class Server {
  private:
   Server(Settings settings, Environment environment);
   absl::Status Load();
+  absl::Status LockFolders();
   absl::Status OpenStores();
   absl::Status OpenBallotBox();
   absl::Status OpenFollower();
@@ -83,6 +86,7 @@ class Server {
   const Environment environment_;
   const Clock& clock_;
   Log log_;
+  std::vector<base::FileLock> locks_;                   // outlive whatever writes
   std::unique_ptr<crypto::Ed25519Key> checkpoint_key_;  // of the ballot box
   std::vector<std::unique_ptr<Issuer>> issuers_;
   std::unique_ptr<ledger::Store> store_;

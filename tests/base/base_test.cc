@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -145,6 +147,31 @@ TEST_F(FileTest, ALockIsHeldByOneObjectAndEndsWithIt) {
   }
   EXPECT_TRUE(FileLock::Acquire(path).ok());
   EXPECT_EQ(FileLock::Acquire(folder_ + "/none/lock").status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(FileTest, ALockNamesItsHolderAndEndsWithADeadProcess) {
+  const std::string path = folder_ + "/lock";
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t holder = fork();
+  if (holder == 0) {
+    const auto lock = FileLock::Acquire(path);
+    (void)!write(ready[1], lock.ok() ? "y" : "n", 1);
+    pause();
+    _exit(1);
+  }
+  char locked = 0;
+  ASSERT_EQ(read(ready[0], &locked, 1), 1);
+  ASSERT_EQ(locked, 'y');
+  const absl::Status refused = FileLock::Acquire(path).status();
+  EXPECT_NE(refused.message().find(Cat(path, ": is locked by process ", holder, " on ")),
+            absl::string_view::npos)
+      << refused;
+  ASSERT_EQ(kill(holder, SIGKILL), 0);
+  ASSERT_EQ(waitpid(holder, nullptr, 0), holder);
+  EXPECT_TRUE(FileLock::Acquire(path).ok());
+  close(ready[0]);
+  close(ready[1]);
 }
 
 TEST_F(FileTest, NamesThePathInEveryError) {

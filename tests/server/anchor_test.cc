@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/text.h"
 #include "tests/server/harness.h"
 
 namespace urna::server::testing {
@@ -93,6 +94,54 @@ TEST(Anchor, IsWrittenAnewWhenItIsOpened) {
   fs::create_hard_link(path, path + ".before");
   ASSERT_EQ((*AnchorFile::Open(path))->newest(), "one");
   EXPECT_FALSE(fs::equivalent(path, path + ".before"));
+}
+
+// What somebody else does to an anchor while a server relies on it.
+class AnchorOfSomebodyElse : public ::testing::Test {
+ protected:
+  AnchorOfSomebodyElse() {
+    auto anchor = AnchorFile::Open(path_);
+    EXPECT_TRUE(anchor.ok()) << anchor.status();
+    ours_ = *std::move(anchor);
+    EXPECT_TRUE(ours_->Append("one").ok());
+  }
+  void ExpectNoticed(std::string_view how) {
+    const absl::Status status = ours_->Append("two");
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+    EXPECT_NE(status.message().find(base::Absl(how)), absl::string_view::npos) << status;
+    EXPECT_NE(status.message().find(base::Absl(path_)), absl::string_view::npos) << status;
+    EXPECT_EQ(ours_->newest(), "one");
+  }
+
+  const TemporaryFolder folder_;
+  const std::string path_ = folder_.path() + "/a.anchor";
+  std::unique_ptr<AnchorFile> ours_;
+};
+
+TEST_F(AnchorOfSomebodyElse, WhoAppendsIsNoticed) {
+  std::ofstream(path_, std::ios::app) << "another history";
+  ExpectNoticed("was written to");
+}
+
+TEST_F(AnchorOfSomebodyElse, WhoOpensItToWriteIsNoticed) {
+  ASSERT_EQ((*AnchorFile::Open(path_))->newest(), "one");
+  ExpectNoticed("was replaced");
+}
+
+TEST_F(AnchorOfSomebodyElse, WhoPutsACopyInItsPlaceIsNoticed) {
+  fs::copy_file(path_, path_ + ".copy");
+  fs::rename(path_ + ".copy", path_);
+  ExpectNoticed("was replaced");
+}
+
+TEST_F(AnchorOfSomebodyElse, WhoDeletesItIsNoticed) {
+  fs::remove(path_);
+  ExpectNoticed("is gone");
+}
+
+TEST_F(AnchorOfSomebodyElse, WhoCutsItIsNoticed) {
+  fs::resize_file(path_, fs::file_size(path_) - 1);
+  ExpectNoticed("was written to");
 }
 
 TEST(Anchor, RefusesAForeignFile) {

@@ -1,11 +1,14 @@
 // What happens when the disk fails, and what a damaged or old data folder does to the start.
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <future>
 
+#include "base/text.h"
+#include "server/setup.h"
 #include "tests/server/harness.h"
 
 namespace urna::server::testing {
@@ -172,15 +175,60 @@ TEST(Stores, ALogOfTheDatabaseThatWasCutIsRefusedAtStart) {
   EXPECT_FALSE(s.TryStart().ok());
 }
 
-TEST(Stores, TwoServersCannotShareAFolder) {
-  TestServer s(kSmall);
-  s.Start();
+absl::Status StartSecond(const Settings& settings) {
   FakeClock clock;
   Environment environment;
   environment.clock = &clock;
   environment.log = [](std::string_view) {};
-  const auto second = Server::Start(s.settings, std::move(environment));
-  EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable) << second.status();
+  return Server::Start(settings, std::move(environment)).status();
+}
+
+void ExpectLocked(const absl::Status& status, const std::string& file) {
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  const std::string holder = base::Cat(file, ": is locked by process ", getpid(), " on ");
+  EXPECT_NE(status.message().find(holder), absl::string_view::npos) << status;
+}
+
+TEST(Stores, TwoServersCannotShareAFolder) {
+  TestServer s(kSmall);
+  s.Start();
+  Settings second = s.settings;
+  second.anchor = s.data() + "-second-anchor";
+  ExpectLocked(StartSecond(second), s.data() + "/server.lock");
+}
+
+TEST(Stores, TwoServersWithOneKeyCannotShareAnchors) {
+  TestServer s(kSmall);
+  s.Start();
+  s.Define();
+  s.Stop();
+  Settings second = s.settings;
+  second.data = s.data() + "-copy";
+  fs::copy(s.data(), second.data, fs::copy_options::recursive);
+  second.anchor = s.data() + "/anchor";
+  s.Start();
+  ExpectLocked(StartSecond(second), s.data() + "/anchor/anchor.lock");
+}
+
+TEST(Stores, AnAnchorThatSomebodyElseWritesEndsTheServer) {
+  TestServer s(kSmall);
+  s.RunUntilOpen();
+  const std::string ballot = s.MakeBallot(0, 0);
+  std::ofstream(s.data() + "/anchor/" + base::Hex(s.poll()) + ".anchor", std::ios::app) << 'x';
+  const Outcome outcome = s.Cast(ballot);
+  EXPECT_EQ(outcome.code, grpc::StatusCode::UNAVAILABLE) << outcome;
+  Await([&] { return s.fatal_calls() > 0; }, "the exit");
+  EXPECT_NE(s.log().find("was written to by somebody else"), std::string::npos) << s.log();
+}
+
+TEST(Stores, TwoProcessesCannotShareAnIssuersFolder) {
+  TestServer s(kSmall);
+  s.Start();
+  Issuer::Options options;
+  options.folder = IssuerFolder(s.data(), 0);
+  options.anchor = s.data() + "/another.anchor";
+  const auto second = Issuer::Open(std::move(options), crypto::Ed25519Key::New(), s.clock, nullptr);
+  ExpectLocked(second.status(), s.data() + "/issuer-0/issuer.lock");
 }
 
 TEST(Stores, TwoServersCannotShareAnAddress) {
