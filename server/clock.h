@@ -1,5 +1,7 @@
 #pragma once
 
+#include <time.h>
+
 #include <chrono>
 #include <cstdint>
 
@@ -11,10 +13,17 @@ class Clock {
   virtual ~Clock() = default;
   /// Unix seconds.
   virtual uint64_t Now() const = 0;
-  /// For rates only: goes on evenly, whatever happens to Now().
+  /// For rates and durations only: goes on evenly, whatever happens to Now(). Unlike steady_clock's
+  /// own it also goes on while the machine sleeps.
   virtual std::chrono::steady_clock::time_point Ticks() const {
-    return std::chrono::steady_clock::now();
+    timespec now{};
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return std::chrono::steady_clock::time_point(std::chrono::seconds(now.tv_sec) +
+                                                 std::chrono::nanoseconds(now.tv_nsec));
   }
+  /// True of a clock that is moved by hand, for practice and tests: Now() is not expected to keep
+  /// pace with Ticks().
+  virtual bool MovedByHand() const { return false; }
 };
 
 class SystemClock final : public Clock {

@@ -119,10 +119,12 @@ int Run(const Settings& settings) {
 #endif
   Environment environment;
   environment.clock = &clock;
-  environment.fatal = [](std::string_view reason) {
+  const auto exit_at_once = [](std::string_view reason, int status) {
     Log::ToStderr(Cat("urna-server: stopping at once: ", reason, "\n"));
-    std::_Exit(kStoreFailed);
+    std::_Exit(status);
   };
+  environment.fatal = [=](std::string_view reason) { exit_at_once(reason, kStoreFailed); };
+  environment.halt = [=](std::string_view reason) { exit_at_once(reason, kFailed); };
   auto server = Server::Start(settings, environment);
   if (!server.ok()) return Fail(server.status());
   std::cout << "listening on " << (*server)->address() << std::endl;
@@ -138,7 +140,9 @@ cli::Facts Documentation() {
   facts.date = URNA_DATE;
   facts.section = 8;
   facts.exit_status = {{"0", "done; of run: told to stop, and stopped in order"},
-                       {"1", "failed; standard error says why"},
+                       {"1",
+                        "failed, or stopped because the clock stepped; standard error says "
+                        "why. A person must look first"},
                        {"2", "wrong usage, or a setting that makes no sense"},
                        {"70", "a write failed: stopped at once, and may be started again"}};
   facts.files = {
@@ -148,7 +152,15 @@ cli::Facts Documentation() {
       {"DATA/tls.crt, DATA/tls.key", "The server's certificate, which clients trust, and its key."},
       {"DATA/anchor",
        "The newest checkpoints, by which the server notices a ledger that was cut or restored "
-       "from an old copy. Belongs on another file system: see the setting anchor."}};
+       "from an old copy. Belongs on another file system: see the setting anchor."},
+      {"DATA/anchor/clock",
+       "A time, in Unix seconds, at which the server ran lately: it does not start with a clock "
+       "that "
+       "is behind it."},
+      {"DATA/server.lock, DATA/anchor/anchor.lock, DATA/issuer-*/issuer.lock",
+       "Locked by the server while it runs; each says which process that is. They mean nothing "
+       "once "
+       "it is gone."}};
   facts.examples = {"urna-server setup --data /var/lib/urna --hostname vote.example",
                     "urna-server run --config /var/lib/urna/urna-server.conf"};
   facts.see_also = {"urna(1)", "urna-verify(1)", "systemctl(1)"};

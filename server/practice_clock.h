@@ -24,6 +24,7 @@ class PracticeClock final : public Clock {
     }
     return latest_;
   }
+  bool MovedByHand() const override { return true; }
 
  private:
   const std::string offset_file_;

@@ -77,7 +77,9 @@ void InitializeGrpcOnce() {
 Server::Server(Settings settings, Environment environment)
     : settings_(std::move(settings)),
       environment_(std::move(environment)),
-      clock_(*environment_.clock),
+      clock_(*environment_.clock,
+             {.tolerance = settings_.clock_tolerance, .leap = settings_.clock_leap},
+             environment_.halt),
       log_(clock_, environment_.log) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(Settings settings, Environment environment) {
@@ -96,7 +98,7 @@ absl::Status Server::Load() {
   for (const Hash32& id : store_->Polls()) {
     URNA_RETURN_IF_ERROR(base::Annotate(LoadPoll(id), Cat("poll ", base::Hex(id))));
   }
-  return absl::OkStatus();
+  return CheckClock();
 }
 
 Server::~Server() { Shutdown(); }
@@ -237,6 +239,8 @@ absl::Status Server::Replay(LivePoll& live, const ledger::Store::Head& head, uin
     URNA_RETURN_IF_ERROR(fault);
     for (size_t i = 0; i < chunk.size(); ++i) {
       URNA_ASSIGN_OR_RETURN(const auto record, ledger::DecodeRecord(chunk[i]));
+      // Another process's clock is no measure for this one's.
+      if (settings_.ballot_box) newest_record_ = std::max(newest_record_, record.time);
       if (record.kind != static_cast<uint8_t>(poll::RecordKind::kBallotCast)) continue;
       URNA_ASSIGN_OR_RETURN(
           const auto payload,
@@ -362,6 +366,16 @@ absl::Status Server::CompareIssuers(const LivePoll& live) {
   return absl::OkStatus();
 }
 
+absl::Status Server::CheckClock() {
+  const std::string path = TimePath(settings_.anchor);
+  URNA_ASSIGN_OR_RETURN(const uint64_t remembered, ReadTime(path));
+  URNA_RETURN_IF_ERROR(clock_.ContinueFrom(newest_record_, "in a record of a ledger"));
+  URNA_RETURN_IF_ERROR(clock_.ContinueFrom(remembered, Cat("in ", path)));
+  watchman_ = std::make_unique<Watchman>(Watchman::Options{environment_.watchman_interval, path},
+                                         clock_, log_);
+  return absl::OkStatus();
+}
+
 void Server::MakeServices() {
   const Settings& s = settings_;
   const Limits limits(s, environment_.before_work);
@@ -420,6 +434,7 @@ absl::Status Server::Listen() {
   grpc_->GetHealthCheckService()->SetServingStatus(kIssuingHealth, s.ballot_box);
   if (steward_ != nullptr) steward_->Start();
   if (follower_ != nullptr) follower_->Start();
+  watchman_->Start();
   log_.Line(Cat("listening on ", address_, s.plaintext ? " without TLS" : ""));
   return absl::OkStatus();
 }
@@ -431,6 +446,7 @@ void Server::Shutdown() {
     grpc_->Shutdown(std::chrono::system_clock::now() + kShutdownGrace);
     log_.Line("no more calls; writing what is queued");
   }
+  if (watchman_ != nullptr) watchman_->Stop();
   if (issuing_ != nullptr) issuing_->Drain();
   if (casting_ != nullptr) casting_->Drain();
   if (reading_ != nullptr) reading_->Drain();

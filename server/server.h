@@ -23,6 +23,8 @@
 #include "server/settings.h"
 #include "server/steps.h"
 #include "server/steward.h"
+#include "server/watched_clock.h"
+#include "server/watchman.h"
 
 namespace urna::server {
 
@@ -30,12 +32,17 @@ namespace urna::server {
 struct Environment {
   const Clock* clock = nullptr;  ///< must outlive the server
   Log::Sink log = Log::ToStderr;
-  /// Ends the process; does not return but in tests.
+  /// Ends the process after a failed write, for it to be started again; does not return but in
+  /// tests.
   Fatal fatal;
+  /// Ends the process, not to be started again before a person has looked; does not return but in
+  /// tests.
+  Fatal halt;
   /// See Sequencer::Options.
   std::function<absl::Status()> before_append;
   BeforeWork before_work;  ///< see Limits
   std::chrono::milliseconds steward_interval{200};
+  std::chrono::milliseconds watchman_interval{1000};
 };
 
 /// One process: a ballot box with sequencer, steward and all services, and the issuers that run
@@ -44,8 +51,8 @@ class Server {
  public:
   /// Opens the data folder, checks it against its anchors, replays every poll and serves.
   /// Errors: NotFound (not a data folder), FailedPrecondition (another server is running on the
-  /// data or the anchors), Unavailable (address in use), DataLoss (damaged, cut, or older than its
-  /// anchors), InvalidArgument (settings).
+  /// data or the anchors, or the clock is behind what was recorded), Unavailable (address in use),
+  /// DataLoss (damaged, cut, or older than its anchors), InvalidArgument (settings).
   static absl::StatusOr<std::unique_ptr<Server>> Start(Settings settings, Environment environment);
   ~Server();
 
@@ -79,12 +86,14 @@ class Server {
                         std::unique_ptr<AnchorFile>& anchor) const;
   absl::Status ResumePublication(LivePoll& poll, Published before);
   absl::Status CompareIssuers(const LivePoll& poll);
+  /// Refuses a clock that is behind what was recorded.
+  absl::Status CheckClock();
   void MakeServices();
   absl::Status Listen();
 
   const Settings settings_;
   const Environment environment_;
-  const Clock& clock_;
+  WatchedClock clock_;
   Log log_;
   std::vector<base::FileLock> locks_;                   // outlive whatever writes
   std::unique_ptr<crypto::Ed25519Key> checkpoint_key_;  // of the ballot box
@@ -92,6 +101,7 @@ class Server {
   std::unique_ptr<ledger::Store> store_;
   PollBook book_;
   std::map<Hash32, std::unique_ptr<AnchorFile>> anchors_;
+  uint64_t newest_record_ = 0;  // Unix seconds; 0 where another process writes the ledgers
   std::unique_ptr<IssuingService> issuing_;
   std::unique_ptr<ReadingService> reading_;
   // The ballot box's; null where issuers run alone.
@@ -104,6 +114,7 @@ class Server {
   std::unique_ptr<IssuersService> outside_issuers_;
   // Null beside a ballot box.
   std::unique_ptr<Follower> follower_;
+  std::unique_ptr<Watchman> watchman_;
   std::unique_ptr<grpc::Server> grpc_;
   std::string address_;
 };

@@ -176,6 +176,16 @@ std::vector<Setting> MakeSettings() {
                        "seconds without news from the ballot box after which no tokens are given, "
                        "since a pause or a replaced code could have been missed",
                        &Settings::follow_patience, 1, 86'400));
+  const std::string clock = "The clock";
+  all.push_back(Number("clock-tolerance", clock,
+                       "seconds that the clock may go back; beyond that the server stops, and does "
+                       "not start, since it would contradict what it recorded",
+                       &Settings::clock_tolerance, 1, 3600));
+  all.push_back(
+      Number("clock-leap", clock,
+             "seconds that the clock may jump forwards while the server runs; beyond that "
+             "it stops, before a poll ends that should not",
+             &Settings::clock_leap, 1, 1'000'000));
   all.push_back(Number("max-polls", limits, "polls that are neither certified nor cancelled",
                        &Settings::max_polls, 1, 10'000));
   all.push_back(Number("sequencer-queue", limits, "records that may wait to be written",

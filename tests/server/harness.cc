@@ -141,6 +141,7 @@ absl::Status TestServer::TryStart() {
   Environment environment;
   environment.clock = &clock;
   environment.steward_interval = std::chrono::milliseconds(10);
+  environment.watchman_interval = std::chrono::milliseconds(10);
   environment.before_append = before_append;
   environment.before_work = before_work;
   environment.log = [this](std::string_view line) {
@@ -148,6 +149,10 @@ absl::Status TestServer::TryStart() {
     log_ += line;
   };
   environment.fatal = [this](std::string_view) { ++fatal_calls_; };
+  environment.halt = [this](std::string_view reason) {
+    std::lock_guard guard(log_mutex_);
+    halted_ = reason;
+  };
   auto server = Server::Start(settings, std::move(environment));
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
@@ -173,6 +178,11 @@ void TestServer::Stop() {
 std::string TestServer::log() const {
   std::lock_guard guard(log_mutex_);
   return log_;
+}
+
+std::string TestServer::halted() const {
+  std::lock_guard guard(log_mutex_);
+  return halted_;
 }
 
 void TestServer::SetDeadline(grpc::ClientContext& context) {
@@ -623,6 +633,7 @@ absl::Status OutsideIssuer::TryStart() {
     log_ += line;
   };
   environment.fatal = [this](std::string_view) { ++fatal_calls_; };
+  environment.halt = environment.fatal;
   auto server = Server::Start(settings, std::move(environment));
   if (!server.ok()) return server.status();
   server_ = *std::move(server);

@@ -28,6 +28,9 @@ class FakeClock final : public Clock {
  public:
   uint64_t Now() const override { return now_; }
   void Set(uint64_t now) { now_ = now; }
+  bool MovedByHand() const override { return by_hand_; }
+  /// From now on it is expected to keep pace with Ticks().
+  void GoByItself() { by_hand_ = false; }
 
   std::chrono::steady_clock::time_point Ticks() const override {
     return frozen_ticks_.has_value() ? *frozen_ticks_ : Clock::Ticks();
@@ -39,6 +42,7 @@ class FakeClock final : public Clock {
 
  private:
   std::atomic<uint64_t> now_{0};
+  std::atomic<bool> by_hand_{true};
   std::optional<std::chrono::steady_clock::time_point> frozen_ticks_;
 };
 
@@ -111,6 +115,8 @@ class TestServer {
   std::string data() const { return folder_.path() + "/data"; }
   std::string log() const;
   int fatal_calls() const { return fatal_calls_; }
+  /// Why the server said that a person must look first; "" if it did not.
+  std::string halted() const;
   Server& server() { return *server_; }
   std::shared_ptr<grpc::Channel> channel() const { return channel_; }
 
@@ -201,6 +207,7 @@ class TestServer {
   uint64_t start_;
   mutable std::mutex log_mutex_;
   std::string log_;
+  std::string halted_;
   std::atomic<int> fatal_calls_{0};
   std::unique_ptr<Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
