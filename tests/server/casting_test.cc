@@ -20,14 +20,15 @@ uint64_t IndexOf(const v1::CastResponse& response) {
 
 TEST(Casting, RefusesABallotBeforeTheStartWhilePausedAndAfterTheEnd) {
   TestServer s(kSmall);
-  s.RunUntilOpen();
-  const std::string ballot = s.MakeBallot(0, 0);
   s.clock.Set(s.start() - 1);
-  Outcome outcome = s.Cast(ballot);
+  s.RunUntilOpen();
+  // Nobody has a token yet, and the time is looked at before all else.
+  Outcome outcome = s.Cast("a ballot");
   EXPECT_EQ(outcome.reject, "ballot.too-early");
   EXPECT_EQ(outcome.code, grpc::StatusCode::FAILED_PRECONDITION);
 
   s.clock.Set(s.start());
+  const std::string ballot = s.MakeBallot(0, 0);
   s.Record(poll::Paused{.reason = "a fault is looked into", .approvals = {}});
   outcome = s.Cast(ballot);
   EXPECT_EQ(outcome.reject, "ballot.paused");

@@ -223,9 +223,9 @@ TEST(Issuing, RefusesAStrangersCredentialAndAZeroChallenge) {
 
 TEST(Issuing, GivesTokensOnlyBetweenTheTimesAndWhileThePollIsOpen) {
   TestServer s(kSmall);
+  s.clock.Set(s.start() - 1);
   s.RunUntilOpen();
   Issuance issuance;
-  s.clock.Set(s.start() - 1);
   EXPECT_EQ(s.Begin(0, &issuance).reject, "issuing.too-early");
   s.clock.Set(s.start());
   ASSERT_TRUE(s.Begin(0, &issuance).ok());
