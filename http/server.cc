@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -176,32 +177,13 @@ Response Error(int status, std::string_view words) {
   return response;
 }
 
-MHD_Result Send(MHD_Connection* connection, Response response) {
-  auto* const body = new std::string(std::move(response.body));
-  MHD_Response* const out = MHD_create_response_from_buffer_with_free_callback_cls(
-      body->size(), body->data(), [](void* owned) { delete static_cast<std::string*>(owned); },
-      body);
-  if (out == nullptr) {
-    delete body;
-    return MHD_NO;
-  }
-  MHD_add_response_header(out, MHD_HTTP_HEADER_CONTENT_TYPE, response.content_type.c_str());
-  MHD_add_response_header(out, MHD_HTTP_HEADER_CACHE_CONTROL, response.cache_control.c_str());
-  if (response.status == MHD_HTTP_METHOD_NOT_ALLOWED) {
-    MHD_add_response_header(out, MHD_HTTP_HEADER_ALLOW, "GET, HEAD, POST");
-  }
-  const MHD_Result result =
-      MHD_queue_response(connection, static_cast<unsigned>(response.status), out);
-  MHD_destroy_response(out);
-  return result;
-}
-
 }  // namespace
 
 struct Server::Impl {
   Impl(const Options& options, Handler h)
       : max_body(options.max_body),
         handler(std::move(h)),
+        max_unsent(options.max_unsent),
         deadlines(std::chrono::seconds(options.timeout_seconds * kTimeoutsPerRequest)) {}
 
   static MHD_Result Handle(void* self, MHD_Connection* connection, const char* url,
@@ -213,10 +195,10 @@ struct Server::Impl {
       call->request.method = method;
       const std::string& known = call->request.method;
       if (known != "GET" && known != "HEAD" && known != "POST") {
-        return Send(connection, Error(MHD_HTTP_METHOD_NOT_ALLOWED, "GET, HEAD and POST only"));
+        return impl.Send(connection, Error(MHD_HTTP_METHOD_NOT_ALLOWED, "GET, HEAD and POST only"));
       }
       if (!Decode(url, &call->request.path)) {
-        return Send(connection, Error(MHD_HTTP_BAD_REQUEST, "not a path"));
+        return impl.Send(connection, Error(MHD_HTTP_BAD_REQUEST, "not a path"));
       }
       *state = call.release();
       return MHD_YES;
@@ -234,10 +216,54 @@ struct Server::Impl {
       return MHD_YES;
     }
     if (call.too_large) {
-      return Send(connection, Error(MHD_HTTP_CONTENT_TOO_LARGE,
-                                    Cat("at most ", impl.max_body, " bytes are accepted")));
+      return impl.Send(connection, Error(MHD_HTTP_CONTENT_TOO_LARGE,
+                                         Cat("at most ", impl.max_body, " bytes are accepted")));
     }
-    return Send(connection, impl.handler(call.request));
+    Response response = impl.handler(call.request);
+    // What other methods it takes is not known here.
+    const std::string_view allowed = call.request.method == "POST" ? "GET, HEAD" : "POST";
+    if (impl.unsent + response.body.size() > impl.max_unsent) {
+      response = Error(MHD_HTTP_SERVICE_UNAVAILABLE, "too much is on its way; try again later");
+    }
+    return impl.Send(connection, std::move(response), allowed);
+  }
+
+  /// A body until it is sent, or its connection gone.
+  struct Unsent {
+    std::string body;
+    std::atomic<size_t>& total;
+  };
+
+  /// `allowed`: methods, for status 405.
+  MHD_Result Send(MHD_Connection* connection, Response response,
+                  std::string_view allowed = "GET, HEAD, POST") {
+    auto* const kept = new Unsent{std::move(response.body), unsent};
+    const size_t size = kept->body.size();
+    unsent += size;
+    const auto free = [](void* owned) {
+      auto* const sent = static_cast<Unsent*>(owned);
+      sent->total -= sent->body.size();
+      delete sent;
+    };
+    MHD_Response* const out =
+        MHD_create_response_from_buffer_with_free_callback_cls(size, kept->body.data(), free, kept);
+    if (out == nullptr) {
+      free(kept);
+      return MHD_NO;
+    }
+    MHD_add_response_header(out, MHD_HTTP_HEADER_CONTENT_TYPE, response.content_type.c_str());
+    MHD_add_response_header(out, MHD_HTTP_HEADER_CACHE_CONTROL, response.cache_control.c_str());
+    if (response.status == MHD_HTTP_METHOD_NOT_ALLOWED) {
+      MHD_add_response_header(out, MHD_HTTP_HEADER_ALLOW, std::string(allowed).c_str());
+    }
+    if (response.status == MHD_HTTP_TOO_MANY_REQUESTS ||
+        response.status == MHD_HTTP_SERVICE_UNAVAILABLE) {
+      MHD_add_response_header(out, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+    }
+    const MHD_Result result =
+        MHD_queue_response(connection, static_cast<unsigned>(response.status), out);
+    MHD_destroy_response(out);
+    return result;
   }
 
   static void Completed(void* self, MHD_Connection* connection, void** state,
@@ -259,6 +285,8 @@ struct Server::Impl {
 
   const size_t max_body;
   const Handler handler;
+  const size_t max_unsent;
+  std::atomic<size_t> unsent{0};
   Deadlines deadlines;
   std::string address;
   MHD_Daemon* daemon = nullptr;

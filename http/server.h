@@ -13,8 +13,8 @@ namespace urna::http {
 /// Called on threads of the server, several at once.
 using Handler = std::function<Response(const Request&)>;
 
-/// Serves HTTP/1.1, with or without TLS, to anybody: GET, HEAD and POST only (others get 405).
-/// Never logs, keeps or hands on who called.
+/// Serves HTTP/1.1, with or without TLS, to anybody: GET, HEAD and POST only (others get 405; a
+/// handler may answer it too). Never logs, keeps or hands on who called.
 class Server {
  public:
   struct Options {
@@ -27,6 +27,8 @@ class Server {
     /// three times as long, however many bytes trickle in.
     unsigned timeout_seconds = 20;
     size_t max_body = 64 * 1024;  ///< larger requests get 413
+    /// Bytes of answers that callers may leave unread, of all of them together; then 503.
+    size_t max_unsent = size_t{256} << 20;
   };
   /// Errors: InvalidArgument for a `listen`, certificate or key that is none; Unavailable if the
   /// address cannot be taken.

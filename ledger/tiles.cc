@@ -106,6 +106,11 @@ bool IsTileOf(uint64_t size, const TileId& id) {
   return id.index < TileCount(size, id.level) && TileAt(size, id.level, id.index) == id;
 }
 
+bool IsWithin(uint64_t size, const TileId& id) {
+  const uint64_t hashes = HashesAt(size, id.level);
+  return id.index <= hashes / kTileWidth && id.width <= hashes - id.index * kTileWidth;
+}
+
 std::vector<TileId> TilesOf(uint64_t size) {
   std::vector<TileId> tiles;
   const auto add_level = [&](uint32_t level) {

@@ -37,6 +37,9 @@ struct TileId {
 std::vector<TileId> TilesOf(uint64_t size);
 /// True iff TilesOf(size) holds `id`.
 bool IsTileOf(uint64_t size, const TileId& id);
+/// True iff a log of `size` entries has all the hashes (or entries) that `id` speaks of, so also
+/// for partial tiles that are narrower than its own.
+bool IsWithin(uint64_t size, const TileId& id);
 /// How many tiles TilesOf(size) holds at `level` (or kEntries). Their indices are 0 .. count - 1.
 uint64_t TileCount(uint64_t size, uint32_t level);
 /// Tile `index` of `level` in a log of `size` entries. Precondition: index < TileCount.

@@ -4,12 +4,13 @@
 # utc SECONDS: a Unix time as Urna writes times.
 utc() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
 
-# start_server PROGRAM CONFIG LISTEN OUT LOG: starts a server in the background; sets server_pid, and
-# URNA_SERVER to where it listens. Fails if it does not come to listen.
+# start_server PROGRAM CONFIG LISTEN HTTP OUT LOG: starts a server in the background; sets server_pid,
+# URNA_SERVER to where it listens, and URNA_HTTP to where it is read over HTTP unless HTTP is "no".
+# Fails if it does not come to listen.
 start_server() {
-  local program=$1 config=$2 listen=$3 out=$4 log=$5 port=''
+  local program=$1 config=$2 listen=$3 http=$4 out=$5 log=$6 port=''
   : >"$out"  # at once: what an earlier server said is no answer
-  "$program" run --config "$config" --listen "$listen" >"$out" 2>>"$log" &
+  "$program" run --config "$config" --listen "$listen" --http-listen "$http" >"$out" 2>>"$log" &
   server_pid=$!
   for _ in $(seq 300); do
     port=$(sed -n 's/^listening on .*://p' "$out")
@@ -19,6 +20,8 @@ start_server() {
   done
   [ -n "$port" ] || { echo "the server does not say where it listens; see $log" >&2; return 1; }
   export URNA_SERVER="localhost:$port"
+  [ "$http" = no ] || URNA_HTTP="https://localhost:$(sed -n 's/^ledgers at .*://p' "$out")"
+  export URNA_HTTP
 }
 
 # wait_for_poll URNA POLL WORDS SECONDS: until the server says that the poll is in the phase, or

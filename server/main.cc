@@ -127,6 +127,9 @@ int Run(const Settings& settings) {
   environment.halt = [=](std::string_view reason) { exit_at_once(reason, kFailed); };
   auto server = Server::Start(settings, environment);
   if (!server.ok()) return Fail(server.status());
+  if (!(*server)->http_url().empty()) {
+    std::cout << "ledgers at " << (*server)->http_url() << std::endl;
+  }
   std::cout << "listening on " << (*server)->address() << std::endl;
   int signal_number = 0;
   sigwait(&stop, &signal_number);

@@ -22,6 +22,7 @@
 #include "server/parallel.h"
 #include "server/publication.h"
 #include "server/setup.h"
+#include "server/tiles_http.h"
 
 namespace urna::server {
 namespace {
@@ -88,6 +89,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Settings settings, Environ
   std::unique_ptr<Server> server(new Server(std::move(settings), std::move(environment)));
   URNA_RETURN_IF_ERROR(WithAdvice(server->Load()));
   URNA_RETURN_IF_ERROR(server->Listen());
+  URNA_RETURN_IF_ERROR(server->ListenHttp());
   return server;
 }
 
@@ -439,7 +441,26 @@ absl::Status Server::Listen() {
   return absl::OkStatus();
 }
 
+absl::Status Server::ListenHttp() {
+  const Settings& s = settings_;
+  if (s.http_listen.empty()) return absl::OkStatus();
+  http::Server::Options options;
+  options.listen = s.http_listen;
+  options.max_connections = static_cast<unsigned>(s.http_connections);
+  if (!s.http_plaintext) {
+    URNA_ASSIGN_OR_RETURN(options.certificate, base::ReadFile(s.certificate, 1 << 20));
+    URNA_ASSIGN_OR_RETURN(options.key, base::ReadFile(s.key, 1 << 20));
+  }
+  auto server = http::Server::Start(options, ServeTiles(book_, *store_, s.http_rate, clock_));
+  if (!server.ok()) return base::Annotate(server.status(), "http-listen");
+  http_ = *std::move(server);
+  http_url_ = Cat(s.http_plaintext ? "http://" : "https://", http_->address());
+  log_.Line(Cat("listening on ", http_url_));
+  return absl::OkStatus();
+}
+
 void Server::Shutdown() {
+  http_.reset();
   if (grpc_ != nullptr) {
     grpc_->GetHealthCheckService()->Shutdown();
     // The lanes work on: calls under way are answered, or cancelled when their time is up.

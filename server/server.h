@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/file.h"
+#include "http/server.h"
 #include "server/clock.h"
 #include "server/follower.h"
 #include "server/issuer.h"
@@ -58,6 +59,8 @@ class Server {
 
   /// "127.0.0.1:7443", with the port in use.
   const std::string& address() const { return address_; }
+  /// "https://127.0.0.1:7480", where the ledgers are read over HTTP; "" if they are not.
+  const std::string& http_url() const { return http_url_; }
   /// Stops accepting, gives calls ten seconds to finish, writes what is queued, stops. Once.
   void Shutdown();
 
@@ -90,6 +93,7 @@ class Server {
   absl::Status CheckClock();
   void MakeServices();
   absl::Status Listen();
+  absl::Status ListenHttp();
 
   const Settings settings_;
   const Environment environment_;
@@ -117,6 +121,8 @@ class Server {
   std::unique_ptr<Watchman> watchman_;
   std::unique_ptr<grpc::Server> grpc_;
   std::string address_;
+  std::unique_ptr<http::Server> http_;
+  std::string http_url_;
 };
 
 }  // namespace urna::server

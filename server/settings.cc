@@ -114,6 +114,23 @@ Setting Follow(const std::string& group) {
   return setting;
 }
 
+Setting HttpListen(const std::string& group) {
+  Setting setting{"http-listen", group,
+                  "HOST:PORT at which everybody may read the published ledgers over HTTP, as files "
+                  "of C2SP tlog-tiles, with the same certificate; port 0 takes a free one; no: not "
+                  "at all",
+                  "no"};
+  setting.set = [](Settings& settings, std::string_view value) -> absl::Status {
+    if (value != "no" && !IsHostAndPort(value) &&
+        !(value.ends_with(":0") && IsHostAndPort(Cat(value.substr(0, value.size() - 1), "1")))) {
+      return Bad("must be HOST:PORT or no");
+    }
+    settings.http_listen = value == "no" ? "" : std::string(value);
+    return absl::OkStatus();
+  };
+  return setting;
+}
+
 Setting FollowKey(const std::string& group) {
   Setting setting{
       "follow-key", group,
@@ -152,6 +169,11 @@ std::vector<Setting> MakeSettings() {
                         "yes: without TLS, for tests and for a proxy on this machine; only where "
                         "`listen` is a loopback address",
                         &Settings::plaintext));
+  all.push_back(HttpListen(network));
+  all.push_back(YesOrNo("http-plaintext", network,
+                        "yes: `http-listen` without TLS, at any address. All that is read there is "
+                        "public and signed; a proxy or a cache in front may add TLS",
+                        &Settings::http_plaintext));
   all.push_back(Officials());
   all.push_back(Number("issuers", "Who may define polls",
                        "issuers of tokens that this server runs, as made by setup",
@@ -203,6 +225,8 @@ std::vector<Setting> MakeSettings() {
   lane("control", "officials, trustees and issuers", &Settings::control_threads,
        &Settings::control_queue);
   lane("reading", "readers", &Settings::reading_threads, &Settings::reading_queue);
+  all.push_back(Number("http-connections", limits, "connections to `http-listen` at a time",
+                       &Settings::http_connections, 1, 100'000));
   all.push_back(Number("stream-seconds", limits,
                        "seconds after which a call that sends or receives many messages is ended, "
                        "so that slow peers do not keep its place",
@@ -219,6 +243,11 @@ std::vector<Setting> MakeSettings() {
                              "once; 0: no limit"),
                          limit.rate, 0, 1'000'000));
   }
+  all.push_back(
+      Number("http-rate", rates,
+             "requests over HTTP a second, of all callers together; ten seconds' worth may "
+             "come at once; 0: no limit",
+             &Settings::http_rate, 0, 1'000'000));
   return all;
 }
 

@@ -26,6 +26,8 @@ struct Settings {
   std::string listen = "127.0.0.1:7443";
   bool plaintext = false;
   std::string certificate, key;  ///< PEM files
+  std::string http_listen;       ///< HOST:PORT; "": no HTTP
+  bool http_plaintext = false;
   std::vector<crypto::Ed25519Public> officials;
   uint64_t issuers = 1;
   std::vector<IssuerAddress> issuer_addresses;  ///< ballot box: issuers of other bodies
@@ -54,6 +56,8 @@ struct Settings {
   uint64_t issuers_submit_rate = 50;
   uint64_t info_rate = 1000, list_polls_rate = 500, status_rate = 1000, checkpoint_rate = 1000;
   uint64_t entries_rate = 500, last_revision_rate = 500;
+  uint64_t http_rate = 1000;  ///< requests a second, 0: no limit
+  uint64_t http_connections = 512;
   uint64_t stream_seconds = 300;
   uint64_t memory = 512;  ///< MiB
 };

@@ -92,9 +92,9 @@ absl::StatusOr<SetupResult> MakeDataFolder(const SetupOptions& options) {
   URNA_RETURN_IF_ERROR(base::CreateFileAtomic(result.certificate, tls.certificate, 0644));
   URNA_RETURN_IF_ERROR(base::CreateFileAtomic(Cat(data, "/tls.key"), tls.key.Expose(), 0600));
   result.config = Cat(data, "/urna-server.conf");
-  const std::string config =
-      Cat(ConfigTemplate(), "\n# --- Set by setup ---\n\ndata = ", data, "\nissuers = ", issuers,
-          "\n", options.role == Role::kIssuer ? "ballot-box = no\n" : "");
+  const std::string config = Cat(
+      ConfigTemplate(), "\n# --- Set by setup ---\n\ndata = ", data, "\nissuers = ", issuers, "\n",
+      options.role == Role::kIssuer ? "ballot-box = no\n" : "http-listen = 127.0.0.1:7480\n");
   URNA_RETURN_IF_ERROR(base::CreateFileAtomic(result.config, config, 0600));
   return result;
 }

@@ -87,14 +87,19 @@ struct Database {
     return MustGet(poll, EntryKey(poll, index), base::Cat("record ", index));
   }
 
-  absl::StatusOr<std::shared_ptr<const TileNodes>> ReadTile(const Hash32& poll, uint32_t level,
-                                                            uint64_t index) const {
+  absl::StatusOr<std::string> ReadTileBytes(const Hash32& poll, uint32_t level,
+                                            uint64_t index) const {
     const std::string name = base::Cat("tile ", level, "/", index);
-    URNA_ASSIGN_OR_RETURN(const std::string bytes,
-                          MustGet(poll, TileKey(poll, level, index), name));
+    URNA_ASSIGN_OR_RETURN(std::string bytes, MustGet(poll, TileKey(poll, level, index), name));
     if (bytes.size() != kTileWidth * sizeof(Hash32)) {
       return Damaged(poll, base::Cat(name, " has ", bytes.size(), " bytes"));
     }
+    return bytes;
+  }
+
+  absl::StatusOr<std::shared_ptr<const TileNodes>> ReadTile(const Hash32& poll, uint32_t level,
+                                                            uint64_t index) const {
+    URNA_ASSIGN_OR_RETURN(const std::string bytes, ReadTileBytes(poll, level, index));
     auto nodes = std::make_shared<TileNodes>();
     for (size_t at = 0; at < bytes.size(); at += sizeof(Hash32)) {
       Hash32 hash;
@@ -407,6 +412,31 @@ absl::Status Store::Scan(
     URNA_RETURN_IF_ERROR(visit(index, ViewOf(at->value())));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> Store::ReadTile(const Hash32& poll, const TileId& id) const {
+  URNA_ASSIGN_OR_RETURN(const Ledger ledger, impl_->Find(poll));
+  if (!IsWithin(ledger.head.size, id)) {
+    return NotFound(
+        base::Cat(PollName(poll), ": ", id.Path(), " of ", ledger.head.size, " records"));
+  }
+  if (id.level == TileId::kEntries) {
+    const uint64_t first = id.index * kTileWidth;
+    std::vector<std::string> entries;
+    URNA_RETURN_IF_ERROR(
+        Scan(poll, first, first + id.width, [&](uint64_t, std::string_view record) {
+          entries.emplace_back(record);
+          return absl::OkStatus();
+        }));
+    return EncodeBundle(entries);
+  }
+  const size_t bytes = size_t{id.width} * sizeof(Hash32);
+  if (!IsWithin(ledger.head.size, {id.level, id.index, kTileWidth})) {
+    return ledger.edges->levels()[id.level].Bytes().substr(0, bytes);
+  }
+  URNA_ASSIGN_OR_RETURN(const std::string full,
+                        impl_->database.ReadTileBytes(poll, id.level, id.index));
+  return full.substr(0, bytes);
 }
 
 absl::StatusOr<uint64_t> Store::FindBody(const Hash32& poll, const Hash32& body_hash) const {

@@ -13,6 +13,7 @@
 #include "crypto/hash.h"
 #include "ledger/checkpoint.h"
 #include "ledger/merkle.h"
+#include "ledger/tiles.h"
 
 namespace rocksdb {
 class Env;
@@ -82,6 +83,9 @@ class Store {
   /// Errors: what `visit` returns; NotFound if there are no `last` records, Unavailable, DataLoss.
   absl::Status Scan(const Hash32& poll, uint64_t first, uint64_t last,
                     const std::function<absl::Status(uint64_t, std::string_view)>& visit) const;
+  /// A tile or entry bundle of a ledger, full or partial, as C2SP tlog-tiles. Errors: NotFound if
+  /// the ledger does not have all of it yet, Unavailable, DataLoss.
+  absl::StatusOr<std::string> ReadTile(const Hash32& poll, const TileId& id) const;
   /// Index of the record whose payload has this SHA-256 (the last such). Errors: NotFound.
   absl::StatusOr<uint64_t> FindBody(const Hash32& poll, const Hash32& body_hash) const;
 

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -289,6 +290,27 @@ TEST(HttpServer, EndsConnectionsThatSayNothingOrTooLittle) {
   EXPECT_EQ(unread.ReadAll(), "");
   // They do not keep others out.
   EXPECT_EQ(Opened()->Get("http://" + server->address() + "/a")->body, "GET /a ");
+}
+
+TEST(HttpServer, BoundsWhatCallersLeaveUnread) {
+  constexpr size_t kBody = size_t{32} << 20;  // more than the system takes for a peer that sleeps
+  auto options = Plain();
+  options.max_unsent = kBody + 1000;
+  std::promise<void> asked;
+  const auto server = Started(options, [&](const Request& request) {
+    if (request.path == "/unread") asked.set_value();
+    return Response{.body = std::string(kBody, 'a')};
+  });
+  const auto client = Opened({.max_body = kBody});
+  const std::string url = "http://" + server->address() + "/";
+  {
+    Line line(server->address());
+    ASSERT_TRUE(line.Send("GET /unread HTTP/1.1\r\nHost: x\r\n\r\n"));
+    asked.get_future().wait();
+    EXPECT_EQ(client->Get(url)->status, 503);
+  }
+  // Its connection is gone, and so is what it left.
+  while (client->Get(url)->status != 200) std::this_thread::yield();
 }
 
 TEST(HttpServer, ListensWhereItIsToldOrSaysWhyNot) {

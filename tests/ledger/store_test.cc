@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <map>
 #include <random>
 #include <thread>
 
@@ -107,6 +108,49 @@ std::string IndexBytes(uint64_t index) {
   std::string out;
   for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<char>(index >> shift));
   return out;
+}
+
+TEST(StoreTest, ReadsEveryTileAndBundleInEveryWidth) {
+  TestFolder folder;
+  Chain chain("tiles");
+  const auto store = OpenAt(folder.path());
+  std::vector<std::string> records;
+  std::map<std::string, std::string> full;
+  TileBuilder builder([&](const TileId& id, const std::string& bytes) { full[id.Path()] = bytes; });
+  for (const size_t count : {1, 254, 1, 1, 255, 70}) {
+    const Store::Batch batch = chain.NextBatch(count);
+    ASSERT_TRUE(store->Append({&batch, 1}).ok());
+    for (const std::string& record : batch.records) {
+      records.push_back(record);
+      builder.Append(LeafHash(record));
+    }
+    const uint64_t size = records.size();
+    std::map<std::string, std::string> tiles = full;
+    for (const auto& [id, bytes] : builder.Partials()) tiles[id.Path()] = bytes;
+    for (const TileId& id : TilesOf(size)) {
+      for (uint32_t width = 1; width <= id.width; ++width) {
+        const TileId part{id.level, id.index, width};
+        ASSERT_TRUE(IsWithin(size, part)) << part.Path();
+        const auto got = store->ReadTile(chain.poll(), part);
+        ASSERT_TRUE(got.ok()) << got.status();
+        if (id.level == TileId::kEntries) {
+          const auto first = records.begin() + static_cast<ptrdiff_t>(id.index * kTileWidth);
+          ASSERT_EQ(*got, EncodeBundle({first, first + width})) << part.Path() << " of " << size;
+        } else {
+          ASSERT_EQ(*got, tiles[id.Path()].substr(0, 32 * width)) << part.Path() << " of " << size;
+        }
+      }
+      for (const TileId& beyond : {TileId{id.level, id.index, id.width + 1},
+                                   TileId{id.level, TileCount(size, id.level), 1}}) {
+        if (beyond.width > kTileWidth) continue;
+        EXPECT_FALSE(IsWithin(size, beyond)) << beyond.Path();
+        EXPECT_TRUE(absl::IsNotFound(store->ReadTile(chain.poll(), beyond).status()));
+      }
+    }
+  }
+  EXPECT_TRUE(absl::IsNotFound(store->ReadTile(chain.poll(), {8, 0, 1}).status()));
+  EXPECT_TRUE(absl::IsNotFound(store->ReadTile(chain.poll(), {0, ~uint64_t{0}, 256}).status()));
+  EXPECT_TRUE(absl::IsNotFound(store->ReadTile(Hash32{}, {0, 0, 1}).status()));
 }
 
 TEST(StoreTest, KeepsRecordsHeadsBodiesAndCheckpointsAcrossReopening) {

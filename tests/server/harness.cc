@@ -120,6 +120,8 @@ TestServer::TestServer(const urna::testing::ElectionOptions& options)
   settings.data = data();
   settings.listen = "127.0.0.1:0";
   settings.plaintext = true;
+  settings.http_listen = "127.0.0.1:0";
+  settings.http_plaintext = true;
   settings.issuers = options.issuers;
   for (uint32_t i = 0; i < options.officials; ++i) {
     settings.officials.push_back(election.official(i).public_key());
@@ -183,6 +185,10 @@ std::string TestServer::log() const {
 std::string TestServer::halted() const {
   std::lock_guard guard(log_mutex_);
   return halted_;
+}
+
+http::Response TestServer::Get(const std::string& path) {
+  return Must(http_->Get(Cat(server_->http_url(), path)), "GET");
 }
 
 void TestServer::SetDeadline(grpc::ClientContext& context) {

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "http/client.h"
 #include "poll/payload.h"
 #include "poll/state.h"
 #include "proto/urna.grpc.pb.h"
@@ -187,6 +188,9 @@ class TestServer {
   std::string MakeBallot(size_t voter, int choice);
   Outcome Cast(const std::string& ballot, v1::CastResponse* response = nullptr);
 
+  /// Over HTTP; `path` begins with '/'.
+  http::Response Get(const std::string& path);
+
   std::unique_ptr<v1::Issuing::Stub> issuing;
   std::unique_ptr<v1::Casting::Stub> casting;
   std::unique_ptr<v1::Officials::Stub> officials;
@@ -204,6 +208,7 @@ class TestServer {
 
  private:
   TemporaryFolder folder_;
+  std::unique_ptr<http::Client> http_ = http::Client::Open({}).value();
   uint64_t start_;
   mutable std::mutex log_mutex_;
   std::string log_;

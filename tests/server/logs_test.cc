@@ -50,7 +50,8 @@ void SendRubbish(const std::string& address) {
   to.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   ASSERT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
-  const std::string rubbish = "GET / HTTP/1.1\r\nHost: x\r\n\r\n" + std::string(1000, '\xff');
+  const std::string rubbish =
+      "GET / HTTP/1.1\r\nHost: x\r\n\r\n" + std::string(1000, '\xff') + "\r\n\r\n";
   EXPECT_EQ(send(fd, rubbish.data(), rubbish.size(), MSG_NOSIGNAL),
             static_cast<ssize_t>(rubbish.size()));
   char answer[256];
@@ -112,6 +113,7 @@ TEST(Logs, NothingThatIsWrittenDownLinksAnybodyToABallot) {
   forged.set_signature(std::string(64, '\1'));
   EXPECT_FALSE(s.Send(forged, "").ok());
   SendRubbish(s.server().address());
+  SendRubbish(s.server().http_url());
   s.Restart();  // recovery is what RocksDB logs most about
   SendRubbish(s.server().address());
   s.clock.Set(s.end());

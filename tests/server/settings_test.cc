@@ -77,6 +77,26 @@ TEST(Settings, AnIssuerAloneMustKnowItsBallotBox) {
   EXPECT_EQ(Error("follow = https://vote.example"), "f.conf:1: follow: must be HOST:PORT");
 }
 
+TEST(Settings, HttpIsOffUnlessAnAddressIsGiven) {
+  const auto read = [](const std::string& config) {
+    Settings settings;
+    absl::Status status = ReadConfig("f.conf", "data = x\n" + config, settings);
+    if (status.ok()) status = Complete(settings);
+    return status.ok() ? settings.http_listen : std::string(status.message());
+  };
+  EXPECT_EQ(read(""), "");
+  EXPECT_EQ(read("http-listen = no"), "");
+  EXPECT_EQ(read("http-listen = 127.0.0.1:0"), "127.0.0.1:0");
+  // All that is served there is public and signed: plaintext is for everybody.
+  EXPECT_EQ(read("http-listen = 0.0.0.0:80\nhttp-plaintext = yes"), "0.0.0.0:80");
+  for (const char* bad :
+       {"yes", "7480", ":80", "0.0.0.0", "0.0.0.0:65536", "http://a:80", "a:00"}) {
+    EXPECT_EQ(read(base::Cat("http-listen = ", bad)),
+              "f.conf:2: http-listen: must be HOST:PORT or no")
+        << bad;
+  }
+}
+
 TEST(Settings, PlaintextIsForThisMachineOnly) {
   for (const char* listen : {"127.0.0.1:7443", "127.8.8.8:1", "localhost:0", "[::1]:7443"}) {
     EXPECT_TRUE(IsLoopback(listen)) << listen;

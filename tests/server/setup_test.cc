@@ -45,7 +45,8 @@ TEST(Setup, MakesAFolderThatAServerStartsFromOverTls) {
   Settings settings;
   ASSERT_TRUE(ReadConfig(made->config, *base::ReadFile(made->config), settings).ok());
   EXPECT_EQ(settings.issuers, 2u);
-  settings.listen = "127.0.0.1:0";
+  EXPECT_EQ(settings.http_listen, "127.0.0.1:7480");
+  settings.listen = settings.http_listen = "127.0.0.1:0";
   FakeClock clock;
   Environment environment;
   environment.clock = &clock;
@@ -66,7 +67,13 @@ TEST(Setup, MakesAFolderThatAServerStartsFromOverTls) {
   }
   EXPECT_EQ(info.checkpoint_key(), base::View(made->checkpoint_key));
   EXPECT_EQ(info.issuer_keys_size(), 2);
+  const auto http = http::Client::Open({.certificate = made->certificate}).value();
+  const auto list = http->Get((*server)->http_url());
+  ASSERT_TRUE(list.ok()) << list.status();
+  EXPECT_EQ(list->status, 200);
+  EXPECT_TRUE((*server)->http_url().starts_with("https://127.0.0.1:"));
   // Without TLS nobody gets in.
+  EXPECT_FALSE(http->Get("http" + (*server)->http_url().substr(5)).ok());
   const auto plain = v1::Reading::NewStub(
       grpc::CreateChannel((*server)->address(), grpc::InsecureChannelCredentials()));
   EXPECT_FALSE(
@@ -87,6 +94,7 @@ TEST(Setup, AFolderFitsItsRoleOnly) {
     const std::string config = *base::ReadFile(data + "/urna-server.conf");
     ASSERT_TRUE(ReadConfig("f.conf", config, settings).ok());
     EXPECT_EQ(settings.ballot_box, ballot_box);
+    EXPECT_EQ(settings.http_listen, ballot_box ? "127.0.0.1:7480" : "");
     EXPECT_TRUE(CheckRole(data, ballot_box).ok());
     EXPECT_FALSE(CheckRole(data, !ballot_box).ok());
   }
@@ -133,16 +141,17 @@ TEST(Program, SetsUpRunsAndStopsOnASignal) {
     const std::string program = base::Cat(URNA_BIN, "/urna-server");
     const std::string config = json["config"];
     execl(program.c_str(), program.c_str(), "run", "--config", config.c_str(), "--listen",
-          "127.0.0.1:0", nullptr);
+          "127.0.0.1:0", "--http-listen", "127.0.0.1:0", nullptr);
     _exit(99);
   }
   close(out[1]);
-  std::array<char, 256> buffer;
-  const ssize_t got = read(out[0], buffer.data(), buffer.size());
-  close(out[0]);
-  ASSERT_GT(got, 0);
-  EXPECT_TRUE(std::string_view(buffer.data(), static_cast<size_t>(got))
-                  .starts_with("listening on 127.0.0.1:"));
+  FILE* const said = fdopen(out[0], "r");
+  std::array<char, 256> line;
+  ASSERT_NE(fgets(line.data(), line.size(), said), nullptr);
+  EXPECT_TRUE(std::string_view(line.data()).starts_with("ledgers at https://127.0.0.1:"));
+  ASSERT_NE(fgets(line.data(), line.size(), said), nullptr);
+  EXPECT_TRUE(std::string_view(line.data()).starts_with("listening on 127.0.0.1:"));
+  fclose(said);
   kill(child, SIGTERM);
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);

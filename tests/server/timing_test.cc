@@ -5,9 +5,11 @@
 
 #include <future>
 
+#include "base/bytes.h"
 #include "ledger/checkpoint.h"
 #include "ledger/receipt.h"
 #include "ledger/record.h"
+#include "ledger/tiles.h"
 #include "tests/server/harness.h"
 
 namespace urna::server::testing {
@@ -61,6 +63,30 @@ std::string Answers(TestServer& s, const std::string& method, const std::string&
     out += std::string(name.data(), name.size()) + "=" + std::string(value.data(), value.size()) +
            "\n";
   }
+  return out;
+}
+
+/// What HTTP shows of a ledger of which `published` records are published, and what it does not
+/// show: also how it is to be cached, and whatever tiles may be asked for before their time.
+std::string OverHttp(TestServer& s, uint64_t published) {
+  std::string out;
+  const auto add = [&](const std::string& path) {
+    const http::Response got = s.Get(path);
+    out += path + " " + std::to_string(got.status) + " " + got.content_type + " " +
+           got.cache_control + "\n" + std::to_string(got.body.size()) + " bytes: " + got.body +
+           "\n";
+  };
+  const std::string poll = "/" + base::Hex(s.poll());
+  add("/");
+  add(poll + "/checkpoint");
+  for (const uint32_t level : {ledger::TileId::kEntries, 0u}) {
+    for (uint64_t width = 1; width <= published + 40; ++width) {
+      add(poll + "/" + ledger::TileId{level, 0, static_cast<uint32_t>(width)}.Path());
+    }
+    add(poll + "/" + ledger::TileId{level, 0, 256}.Path());
+    add(poll + "/" + ledger::TileId{level, 1, 1}.Path());
+  }
+  add(poll + "/" + ledger::TileId{1, 0, 1}.Path());
   return out;
 }
 
@@ -132,6 +158,7 @@ std::string Snapshot(TestServer& s) {
   v1::CastRequest cast;
   cast.set_poll(Poll(s));
   add("Casting/Cast", cast);
+  out += OverHttp(s, status.size());
   out += Answers(s, "/grpc.health.v1.Health/Check", "");
   out += Answers(s, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "\x3a\x01*");
   return out;
