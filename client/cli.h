@@ -60,6 +60,7 @@ void AddIdentityCommands(CLI::App* parent, const std::string& purpose, GlobalOpt
 /// Each adds its subcommands to `app`; parsing stores the chosen action in `*action`.
 void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddOfficialCommands(CLI::App& app, GlobalOptions& global, Action* action);
+void AddWitnessCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddKeyCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddTrusteeCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddLedgerCommands(CLI::App& app, GlobalOptions& global, Action* action);

@@ -48,7 +48,7 @@ void AddKeyCommands(CLI::App& app, GlobalOptions& global, Action* action) {
   auto flags = std::make_shared<KeyFlags>();
   CLI::App* command = key->add_subcommand("passphrase",
                                           "Changes the passphrase of a file of urna: an official's "
-                                          "or trustee's key, a trustee's state, "
+                                          "or trustee's or witness's key, a trustee's state, "
                                           "a credential, a wallet");
   command->add_option("file", flags->file, "The file")->required();
   global.AddPassphrase(command);

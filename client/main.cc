@@ -58,7 +58,10 @@ const std::map<std::string, std::string> kValueNames = {
     {"--residents", "FILE"},
     {"--roll", "FILE"},
     {"--server", "HOST:PORT"},
+    {"--listen", "HOST:PORT"},
     {"--state", "FILE"},
+    {"--tls-certificate", "FILE"},
+    {"--tls-key", "FILE"},
     {"--style", "STYLE"},
     {"--wallet", "FILE"},
     {"file", "FILE"},
@@ -119,6 +122,7 @@ int Run(int argc, char** argv) {
   AddOfficialCommands(app, global, &action);
   AddTrusteeCommands(app, global, &action);
   AddLedgerCommands(app, global, &action);
+  AddWitnessCommands(app, global, &action);
   AddKeyCommands(app, global, &action);
   for (const auto& [group, commands] :
        std::initializer_list<std::pair<const char*, std::vector<const char*>>>{
@@ -126,6 +130,7 @@ int Run(int argc, char** argv) {
            {"For officials", {"poll", "roll", "official"}},
            {"For trustees", {"trustee"}},
            {"For auditors", {"ledger"}},
+           {"For witnesses", {"witness"}},
            {"For all of them", {"key"}}}) {
     for (const char* command : commands) app.get_subcommand(command)->group(group);
   }

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "client/key_file.h"
 #include "crypto/secret.h"
+#include "ledger/evidence.h"
 
 namespace urna::client {
 namespace {
@@ -58,9 +59,17 @@ absl::StatusOr<std::vector<NoteKey>> ParseList(const std::string& folder, std::s
   return logs;
 }
 
-Witness::Answer Plain(int status, std::string_view text) {
+http::Response Plain(int status, std::string_view text) {
   return {.status = status, .body = Cat(text, "\n")};
 }
+
+/// The note with only what `log` signed: of the rest nothing was checked.
+std::string SignedBy(const NoteKey& log, ledger::Note note) {
+  ledger::KeepSignaturesOf(log, &note);
+  return note.ToString();
+}
+
+http::Response NotFound() { return Plain(404, "there is nothing here"); }
 
 }  // namespace
 
@@ -96,6 +105,15 @@ absl::Status WriteWitnessKey(const std::string& path, const NoteKey& vkey,
   return WriteKeyFile(path, kPurpose, vkey.ToString(),
                       crypto::SecretText(std::string(base::View(key.seed().Expose()))), passphrase,
                       /*overwrite=*/false);
+}
+
+absl::StatusOr<std::string> ReadWitnessPublic(const std::string& path) {
+  URNA_ASSIGN_OR_RETURN(const std::string text, ReadKeyFilePublic(path, kPurpose));
+  const auto vkey = NoteKey::Parse(text);
+  if (!vkey.ok()) {
+    return base::Failure(absl::StatusCode::kInvalidArgument, Cat(path, ": holds no witness's key"));
+  }
+  return vkey->ToString();
 }
 
 absl::StatusOr<WitnessKey> ReadWitnessKey(const std::string& path,
@@ -184,7 +202,14 @@ const NoteKey* Witness::Find(std::string_view origin) const {
   return found == logs_.end() ? nullptr : &*found;
 }
 
-Witness::Answer Witness::AddCheckpoint(std::string_view body) {
+http::Response Witness::Serve(const http::Request& request) {
+  if (request.method == "POST") {
+    return request.path == "/add-checkpoint" ? AddCheckpoint(request.body) : NotFound();
+  }
+  return Show(request.path);
+}
+
+http::Response Witness::AddCheckpoint(std::string_view body) {
   const auto request = ledger::AddCheckpoint::Parse(body);
   // Judging and keeping what was judged is one step: of two requests at once, the second meets
   // what the first left.
@@ -207,7 +232,7 @@ Witness::Answer Witness::AddCheckpoint(std::string_view body) {
   return Refuse(origin, verdict, held.log.size);
 }
 
-Witness::Answer Witness::Cosign(const ledger::AddCheckpoint& request, Held& held) {
+http::Response Witness::Cosign(const ledger::AddCheckpoint& request, Held& held) {
   const ledger::Checkpoint& checkpoint = request.checkpoint;
   const uint64_t time = std::max(options_.now(), held.time);
   const ledger::NoteSignature cosignature =
@@ -240,13 +265,11 @@ Witness::Answer Witness::Cosign(const ledger::AddCheckpoint& request, Held& held
   held.log.root = checkpoint.root;
   held.time = time;
   held.note = std::move(bytes);
-  return {.status = 200,
-          .body = ledger::EncodeCosignatures({cosignature}),
-          .content_type = "text/plain; charset=utf-8"};
+  return {.body = ledger::EncodeCosignatures({cosignature})};
 }
 
-Witness::Answer Witness::Refuse(std::string_view origin, const ledger::WitnessVerdict& verdict,
-                                uint64_t size) {
+http::Response Witness::Refuse(std::string_view origin, const ledger::WitnessVerdict& verdict,
+                               uint64_t size) {
   // Strangers can cause refusals; they must not fill the disk with them.
   if (const uint64_t now = options_.now(); now != refusal_logged_) {
     options_.log(
@@ -267,26 +290,24 @@ Witness::Answer Witness::Refuse(std::string_view origin, const ledger::WitnessVe
 }
 
 void Witness::KeepEvidence(const ledger::AddCheckpoint& request, const Held& held) {
-  // A proof that does not hold proves nothing: anybody can send one with a public checkpoint. Two
-  // roots of one size, both signed by the log, do.
-  const ledger::Checkpoint& shown = request.checkpoint;
-  if (held.note.empty() || shown.size != held.log.size || shown.root == held.log.root) return;
-  const std::string folder =
-      Cat(options_.folder, "/evidence/", base::Hex(crypto::HashSha256(shown.origin)));
-  const std::string path = Cat(folder, "/", shown.size);
-  absl::Status kept = base::MakeFolders(folder, 0700);
-  if (kept.ok()) kept = base::CreateFileAtomic(Cat(path, "-held.checkpoint"), held.note);
+  if (held.note.empty()) return;
+  // A proof that does not hold proves nothing: anybody can send one with a public checkpoint. One
+  // that shows another beginning does, and so do two roots of one size.
+  const ledger::Evidence fork = ledger::Fork{
+      .first = held.note, .second = SignedBy(held.log.key, request.note), .proof = request.proof};
+  const ledger::Judgement judgement = ledger::Judge(fork, held.log.key);
+  if (!judgement.proven) return;
+  const std::string path =
+      Cat(options_.folder, "/evidence/", base::Hex(crypto::HashSha256(held.log.key.name)), "-",
+          held.log.size, ".evidence");
+  const absl::Status kept = base::CreateFileAtomic(path, ledger::EncodeEvidence(fork), 0600);
   if (absl::IsAlreadyExists(kept)) return;
-  if (kept.ok()) {
-    kept = base::CreateFileAtomic(Cat(path, "-shown.checkpoint"), request.note.ToString());
-  }
-  options_.log(Cat("ALARM: ", shown.origin, " signed two ledgers of ", shown.size,
-                   " records with different roots. Tell the officials and the public; ",
-                   kept.ok() ? Cat("both checkpoints are in ", folder)
-                             : Cat("they could not be kept: ", MessageOf(kept))));
+  options_.log(Cat("ALARM: ", judgement.text, ". Tell the officials and the public; ",
+                   kept.ok() ? Cat("what proves it is ", path)
+                             : Cat("what proves it could not be kept: ", MessageOf(kept))));
 }
 
-Witness::Answer Witness::Show(std::string_view path) {
+http::Response Witness::Show(std::string_view path) {
   std::lock_guard guard(mutex_);
   RefreshLogs();
   std::string who = Cat("Witness of transparency logs (https://c2sp.org/tlog-witness)\n\n",
@@ -300,12 +321,12 @@ Witness::Answer Witness::Show(std::string_view path) {
       return Plain(500, "what was cosigned last cannot be read");
     }
     if (asked && (*held)->note.empty()) return Plain(404, "nothing of this log was cosigned yet");
-    if (asked) return {.status = 200, .body = (*held)->note};
+    if (asked) return {.body = (*held)->note};
     who += Cat(log.ToString(), "\n  ", (*held)->log.size, " records, ",
                ledger::WitnessedPath(log.name).substr(1), "\n");
   }
-  if (path == "/") return {.status = 200, .body = std::move(who)};
-  return Plain(404, "not found");
+  if (path == "/") return {.body = std::move(who)};
+  return NotFound();
 }
 
 }  // namespace urna::client

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "base/file.h"
 #include "crypto/signature.h"
+#include "http/message.h"
 #include "ledger/note.h"
 #include "ledger/witness.h"
 
@@ -32,6 +33,9 @@ absl::StatusOr<bool> AddWitnessedLog(const std::string& folder, const ledger::No
 /// Errors: those of WriteKeyFile.
 absl::Status WriteWitnessKey(const std::string& path, const ledger::NoteKey& vkey,
                              const crypto::Ed25519Key& key, const crypto::SecretText& passphrase);
+/// The verifier key, without the passphrase: nothing vouches for it. Errors: those of
+/// ReadKeyFilePublic; InvalidArgument.
+absl::StatusOr<std::string> ReadWitnessPublic(const std::string& path);
 struct WitnessKey {
   ledger::NoteKey vkey;
   crypto::Ed25519Key key;
@@ -67,16 +71,9 @@ class Witness {
   /// runs on it; DataLoss if a state is damaged or not this witness's; those of ReadWitnessedLogs.
   static absl::StatusOr<std::unique_ptr<Witness>> Open(Options options, WitnessKey key);
 
-  /// What HTTP answers.
-  struct Answer {
-    int status = 200;
-    std::string body;
-    std::string content_type = "text/plain; charset=utf-8";
-  };
-  /// POST /add-checkpoint. Logs what it cosigns; of what it refuses one line a second.
-  Answer AddCheckpoint(std::string_view body);
-  /// GET of `path`: ledger::WitnessedPath of a log, or "/", which says who this is. 404 otherwise.
-  Answer Show(std::string_view path);
+  /// POST /add-checkpoint, GET of ledger::WitnessedPath of a log, GET /, which says who this is;
+  /// 404 for anything else. Logs what it cosigns; of what it refuses one line a second.
+  http::Response Serve(const http::Request& request);
 
  private:
   Witness(Options options, WitnessKey key, base::FileLock lock)
@@ -94,8 +91,11 @@ class Witness {
   absl::StatusOr<Held> Load(const ledger::NoteKey& log) const;
   /// Valid until the next call.
   absl::StatusOr<Held*> HeldOf(const ledger::NoteKey& log);
-  Answer Cosign(const ledger::AddCheckpoint& request, Held& held);
-  Answer Refuse(std::string_view origin, const ledger::WitnessVerdict& verdict, uint64_t size);
+  http::Response AddCheckpoint(std::string_view body);
+  http::Response Show(std::string_view path);
+  http::Response Cosign(const ledger::AddCheckpoint& request, Held& held);
+  http::Response Refuse(std::string_view origin, const ledger::WitnessVerdict& verdict,
+                        uint64_t size);
   void KeepEvidence(const ledger::AddCheckpoint& request, const Held& held);
 
   const Options options_;

@@ -96,9 +96,7 @@ struct Encoder {
 absl::StatusOr<Checkpoint> Reduce(std::string_view note, const NoteKey& key, std::string* reduced) {
   URNA_ASSIGN_OR_RETURN(Checkpoint checkpoint, OpenCheckpoint(note, key));
   URNA_ASSIGN_OR_RETURN(Note parsed, Note::Parse(note));
-  std::erase_if(parsed.signatures, [&](const NoteSignature& signature) {
-    return signature.name != key.name || signature.key_id != key.id();
-  });
+  KeepSignaturesOf(key, &parsed);
   // Every one of them holds; one is enough.
   parsed.signatures.resize(1);
   *reduced = parsed.ToString();

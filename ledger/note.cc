@@ -185,6 +185,13 @@ absl::StatusOr<Note> Note::Parse(std::string_view bytes) {
   return note;
 }
 
+void KeepSignaturesOf(const NoteKey& key, Note* note) {
+  const uint32_t id = key.id();
+  std::erase_if(note->signatures, [&](const NoteSignature& signature) {
+    return signature.name != key.name || signature.key_id != id;
+  });
+}
+
 NoteSignature SignNote(std::string_view text, std::string_view name,
                        const crypto::Ed25519Key& key) {
   NoteSignature signature;

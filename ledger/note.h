@@ -51,6 +51,9 @@ struct Note {
   static absl::StatusOr<Note> Parse(std::string_view bytes);
 };
 
+/// Leaves nothing but signatures with `key`'s name and id, whether they hold or not.
+void KeepSignaturesOf(const NoteKey& key, Note* note);
+
 NoteSignature SignNote(std::string_view text, std::string_view name, const crypto::Ed25519Key& key);
 /// OK iff `note` carries a valid signature of `key`, of the kind that the key's type says. A
 /// signature with the key's name and id that fails makes the whole note refused; signatures of

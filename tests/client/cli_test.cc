@@ -63,6 +63,7 @@ TEST_F(CliTest, SaysItsVersionAndExplainsEveryCommand) {
         "poll certify",       "poll cancel",    "poll tally",          "poll status",
         "poll list",          "official key",   "official show",       "trustee key",
         "trustee show",       "trustee join",   "trustee deal",        "trustee confirm",
+        "witness key",        "witness show",   "witness add",         "witness run",
         "trustee decrypt",    "ledger fetch",   "ledger export",       "vote",
         "vote restore",       "vote status",    "vote list",           "vote show",
         "receipt check",      "receipt save",   "ballot open",         "roll codes",

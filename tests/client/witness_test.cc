@@ -16,6 +16,7 @@
 #include "client/interrupt.h"
 #include "client/key_file.h"
 #include "crypto/group.h"
+#include "ledger/evidence.h"
 #include "tests/support/signing_log.h"
 
 namespace urna::client {
@@ -60,16 +61,22 @@ class WitnessTest : public ::testing::Test {
     return *std::move(witness);
   }
 
+  static http::Response Post(Witness& witness, const std::string& body) {
+    return witness.Serve({"POST", "/add-checkpoint", body});
+  }
+  static http::Response Get(Witness& witness, const std::string& path) {
+    return witness.Serve({"GET", path, ""});
+  }
   int Send(Witness& witness, const ledger::AddCheckpoint& request) {
-    return witness.AddCheckpoint(request.ToString()).status;
+    return Post(witness, request.ToString()).status;
   }
   void ExpectConflict(Witness& witness, const ledger::AddCheckpoint& request, uint64_t size) {
-    const Witness::Answer answer = witness.AddCheckpoint(request.ToString());
+    const http::Response answer = Post(witness, request.ToString());
     EXPECT_EQ(answer.status, 409);
     EXPECT_EQ(answer.content_type, "text/x.tlog.size");
     EXPECT_EQ(answer.body, Cat(size, "\n"));
   }
-  absl::StatusOr<ledger::NoteSignature> Cosignature(const Witness::Answer& answer,
+  absl::StatusOr<ledger::NoteSignature> Cosignature(const http::Response& answer,
                                                     const ledger::Checkpoint& checkpoint) {
     return ledger::ParseCosignature(answer.body, checkpoint.Body(), vkey_);
   }
@@ -89,7 +96,7 @@ class WitnessTest : public ::testing::Test {
 TEST_F(WitnessTest, CosignsALogThatGrowsAndNothingElse) {
   Know(log_.vkey());
   const auto witness = Open();
-  const Witness::Answer first = witness->AddCheckpoint(log_.Request(0, 5).ToString());
+  const http::Response first = Post(*witness, log_.Request(0, 5).ToString());
   ASSERT_EQ(first.status, 200) << first.body;
   const auto cosignature = Cosignature(first, log_.At(5));
   ASSERT_TRUE(cosignature.ok()) << cosignature.status();
@@ -105,7 +112,7 @@ TEST_F(WitnessTest, CosignsALogThatGrowsAndNothingElse) {
   ledger::AddCheckpoint backwards = log_.Request(0, 5);
   backwards.old_size = 12;
   EXPECT_EQ(Send(*witness, backwards), 400);
-  EXPECT_EQ(witness->AddCheckpoint("old 5\n").status, 400);
+  EXPECT_EQ(Post(*witness, "old 5\n").status, 400);
   urna::testing::SigningLog stranger("other.example/poll");
   EXPECT_EQ(Send(*witness, stranger.Request(0, 5)), 404);
   urna::testing::SigningLog forger(log_.vkey().name);
@@ -115,27 +122,36 @@ TEST_F(WitnessTest, CosignsALogThatGrowsAndNothingElse) {
 TEST_F(WitnessTest, NeverCosignsASecondHistoryAndKeepsWhatProvesIt) {
   Know(log_.vkey());
   log_.Fork(1, 7);
-  const auto witness = Open();
-  ASSERT_EQ(Send(*witness, log_.Request(0, 10)), 200);
-  EXPECT_EQ(Send(*witness, log_.Request(10, 12, 1)), 422);
-  EXPECT_EQ(Send(*witness, log_.Request(10, 10, 1)), 422);
-  // A proof from where both still agree does not help: the witness is further.
-  ExpectConflict(*witness, log_.Request(7, 12, 1), 10);
-
-  const std::string evidence =
-      Cat(Folder(), "/evidence/", base::Hex(crypto::HashSha256(log_.vkey().name)), "/10-");
-  const auto held = base::ReadFile(evidence + "held.checkpoint");
-  const auto shown = base::ReadFile(evidence + "shown.checkpoint");
-  ASSERT_TRUE(held.ok() && shown.ok());
-  EXPECT_EQ(ledger::OpenCheckpoint(*held, log_.vkey()).value(), log_.At(10));
-  EXPECT_EQ(ledger::OpenCheckpoint(*shown, log_.vkey()).value(), log_.At(10, 1));
-  EXPECT_THAT(lines_, ::testing::Contains(HasSubstr("ALARM: votes.example/poll signed two")));
-  // Said once.
   const auto alarms = [&] {
     return std::ranges::count_if(lines_, [](const auto& l) { return l.starts_with("ALARM"); });
   };
-  EXPECT_EQ(Send(*witness, log_.Request(10, 10, 1)), 422);
+  const auto judge = [&](uint64_t size) {
+    const std::string path =
+        Cat(Folder(), "/evidence/", base::Hex(crypto::HashSha256(log_.vkey().name)), "-", size,
+            ".evidence");
+    const auto evidence = ledger::ParseEvidence(base::ReadFile(path).value_or(""));
+    return evidence.ok() ? ledger::Judge(*evidence, log_.vkey()) : ledger::Judgement();
+  };
+  const auto witness = Open();
+  ASSERT_EQ(Send(*witness, log_.Request(0, 10)), 200);
+  // A proof from where both still agree does not help: the witness is further.
+  ExpectConflict(*witness, log_.Request(7, 12, 1), 10);
+  // Whoever has the public checkpoint can send rubbish with it; that proves nothing.
+  ledger::AddCheckpoint rubbish = log_.Request(10, 12);
+  rubbish.proof[0][0] ^= 1;
+  EXPECT_EQ(Send(*witness, rubbish), 422);
+  EXPECT_EQ(alarms(), 0);
+
+  EXPECT_EQ(Send(*witness, log_.Request(10, 12, 1)), 422);
   EXPECT_EQ(alarms(), 1);
+  EXPECT_TRUE(judge(10).proven) << judge(10).text;
+  EXPECT_EQ(Send(*witness, log_.Request(10, 10, 1)), 422);
+  EXPECT_EQ(alarms(), 1) << "said once";
+
+  ASSERT_EQ(Send(*witness, log_.Request(10, 11)), 200);
+  EXPECT_EQ(Send(*witness, log_.Request(11, 11, 1)), 422);
+  EXPECT_TRUE(judge(11).proven) << judge(11).text;
+  EXPECT_EQ(alarms(), 2);
 }
 
 TEST_F(WitnessTest, OfRequestsAtOnceCosignsOneHistory) {
@@ -154,7 +170,7 @@ TEST_F(WitnessTest, OfRequestsAtOnceCosignsOneHistory) {
       threads.emplace_back([&, i] {
         ++ready;
         while (ready < 4) std::this_thread::yield();
-        const int status = witness->AddCheckpoint(bodies[i % 2]).status;
+        const int status = Post(*witness, bodies[i % 2]).status;
         if (status == 200) ++cosigned;
         if (status == 409) ++conflicts;
       });
@@ -172,7 +188,7 @@ TEST_F(WitnessTest, TimesNeverGoBackAlsoOverARestart) {
   auto witness = Open();
   const uint64_t start = now_;
   const auto time = [&](uint64_t old_size, uint64_t size) {
-    const auto answer = witness->AddCheckpoint(log_.Request(old_size, size).ToString());
+    const auto answer = Post(*witness, log_.Request(old_size, size).ToString());
     return ledger::CosignatureTime(Cosignature(answer, log_.At(size)).value());
   };
   EXPECT_EQ(time(0, 5), start);
@@ -205,7 +221,7 @@ TEST_F(WitnessTest, WhatItCosignedIsOnTheDiskBeforeAnybodyGetsIt) {
     // Dies after persisting, before the answer.
     persisted_ = [] { std::_Exit(kDied); };
     const auto witness = TryOpen();
-    if (witness.ok()) (*witness)->AddCheckpoint(log_.Request(0, 5).ToString());
+    if (witness.ok()) Post(**witness, log_.Request(0, 5).ToString());
     std::_Exit(0);
   }
   int status = 0;
@@ -226,7 +242,7 @@ TEST_F(WitnessTest, StopsWhenItCannotKeepWhatItWouldCosign) {
   const auto witness = Open();
   ASSERT_EQ(Send(*witness, log_.Request(0, 5)), 200);
   std::filesystem::remove_all(Cat(Folder(), "/state"));
-  const Witness::Answer answer = witness->AddCheckpoint(log_.Request(5, 9).ToString());
+  const http::Response answer = Post(*witness, log_.Request(5, 9).ToString());
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(answer.body.find("\xe2\x80\x94"), std::string::npos) << answer.body;
   EXPECT_EQ(fatal_, 1);
@@ -315,26 +331,27 @@ TEST_F(WitnessTest, ShowsWhoItIsAndWhatItCosignedLast) {
   Know(log_.vkey());
   const auto witness = Open();
   const std::string path = ledger::WitnessedPath(log_.vkey().name);
-  EXPECT_EQ(witness->Show(path).status, 404);
+  EXPECT_EQ(Get(*witness, path).status, 404);
   ASSERT_EQ(Send(*witness, log_.Request(0, 5)), 200);
-  const Witness::Answer shown = witness->Show(path);
+  const http::Response shown = Get(*witness, path);
   EXPECT_EQ(shown.status, 200);
   EXPECT_EQ(ledger::OpenCheckpoint(shown.body, log_.vkey()).value(), log_.At(5));
   EXPECT_TRUE(ledger::HasCosignature(ledger::Note::Parse(shown.body).value(), vkey_));
-  EXPECT_THAT(witness->Show("/").body,
+  EXPECT_THAT(Get(*witness, "/").body,
               AllOf(HasSubstr(vkey_.ToString()), HasSubstr(log_.vkey().ToString()),
                     HasSubstr("5 records")));
   for (const std::string other : {"", "/x", "/add-checkpoint", "/../logs"}) {
-    EXPECT_EQ(witness->Show(other).status, 404) << other;
+    EXPECT_EQ(Get(*witness, other).status, 404) << other;
   }
+  EXPECT_EQ(witness->Serve({"POST", "/", log_.Request(5, 9).ToString()}).status, 404);
 }
 
 TEST_F(WitnessTest, AFloodOfRefusalsDoesNotFillTheLog) {
   const auto witness = Open();
-  for (int i = 0; i < 100; ++i) EXPECT_EQ(witness->AddCheckpoint("rubbish").status, 400);
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(Post(*witness, "rubbish").status, 400);
   EXPECT_THAT(lines_, SizeIs(1));
   ++now_;
-  EXPECT_EQ(witness->AddCheckpoint("rubbish").status, 400);
+  EXPECT_EQ(Post(*witness, "rubbish").status, 400);
   EXPECT_THAT(lines_, ElementsAre(HasSubstr("refused (400)"), HasSubstr("and 99 requests before")));
 }
 
