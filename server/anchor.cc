@@ -48,27 +48,43 @@ std::string AnchorPath(const std::string& folder, const crypto::Hash32& poll) {
   return base::Cat(folder, "/", base::Hex(poll), ".anchor");
 }
 
-absl::StatusOr<std::unique_ptr<AnchorFile>> AnchorFile::Open(const std::string& path) {
-  std::unique_ptr<AnchorFile> anchor(new AnchorFile(path));
-  auto content = base::ReadFile(path);
-  if (absl::IsNotFound(content.status())) content = std::string(kMagic);
-  URNA_RETURN_IF_ERROR(content.status());
-  if (!content->starts_with(kMagic)) {
+std::string IssuerAnchorPath(const std::string& folder, uint64_t issuer) {
+  return base::Cat(folder, "/issuer-", issuer, ".anchor");
+}
+
+absl::StatusOr<AnchorContent> ReadAnchor(const std::string& path) {
+  URNA_ASSIGN_OR_RETURN(const std::string content, base::ReadFile(path));
+  if (!content.starts_with(kMagic)) {
     return base::Failure(absl::StatusCode::kDataLoss, base::Cat(path, ": is not an anchor file"));
   }
-  std::string_view rest = std::string_view(*content).substr(kMagic.size());
-  while (const auto text = TakeFrame(rest)) anchor->newest_ = std::string(*text);
-  // Only the last write can be torn: where a whole one follows, something else happened to the
-  // file, and what is newest in it is not known.
-  const size_t torn = content->size() - rest.size();
+  AnchorContent anchor;
+  std::string_view rest = std::string_view(content).substr(kMagic.size());
+  while (const auto text = TakeFrame(rest)) anchor.newest = std::string(*text);
+  if (rest.empty()) return anchor;
+  anchor.end = content.size() - rest.size();
   while (!rest.empty()) {
     rest.remove_prefix(1);
-    if (TakeFrame(rest)) {
+    while (const auto text = TakeFrame(rest)) {
+      anchor.newest = std::string(*text);
+      anchor.damaged = true;
+    }
+  }
+  return anchor;
+}
+
+absl::StatusOr<std::unique_ptr<AnchorFile>> AnchorFile::Open(const std::string& path) {
+  std::unique_ptr<AnchorFile> anchor(new AnchorFile(path));
+  const auto content = ReadAnchor(path);
+  if (content.ok()) {
+    if (content->damaged) {
       return base::Failure(
           absl::StatusCode::kDataLoss,
-          base::Cat(path, ": is damaged at byte ", torn,
+          base::Cat(path, ": is damaged at byte ", *content->end,
                     ", and whole entries follow: this file no longer tells what was signed last"));
     }
+    anchor->newest_ = content->newest;
+  } else if (!absl::IsNotFound(content.status())) {
+    return content.status();
   }
   // What an earlier process failed to sync can be read all the same, until the machine stops. So
   // what is relied on from here on is written anew. tests/model, TrustTheAnchorAsRead.

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,6 +14,19 @@ namespace urna::server {
 
 /// Where the anchor of a poll is.
 std::string AnchorPath(const std::string& folder, const crypto::Hash32& poll);
+/// Where the anchor of an issuer's answers is.
+std::string IssuerAnchorPath(const std::string& folder, uint64_t issuer);
+
+/// What an anchor file says, read without touching it.
+struct AnchorContent {
+  std::string newest;  ///< "" when nothing was written yet
+  /// Where the bytes begin that are not as written. Only the last write can be torn: where whole
+  /// entries follow, something else happened to the file, and what is newest in it is not known.
+  std::optional<uint64_t> end;
+  bool damaged = false;  ///< whole entries follow `end`
+};
+/// Errors: NotFound; Unavailable; DataLoss if it is not an anchor file at all.
+absl::StatusOr<AnchorContent> ReadAnchor(const std::string& path);
 
 /// The newest of a row of short texts, durable and outside of the database that it vouches for. No
 /// database notices that it was cut at a record boundary or restored from an old backup; whoever

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "ledger/store/database.h"
 #include "server/anchor.h"
+#include "server/answers.h"
 #include "server/folder_lock.h"
 #include "server/keys.h"
 
@@ -21,29 +22,6 @@ using base::Failure;
 using base::Reject;
 using ledger::FromRocks;
 using poll::RecordKind;
-
-std::string Prefix(const Hash32& poll, uint8_t index) {
-  return Cat(base::View(poll), static_cast<char>(index));
-}
-
-std::string AnswerKey(const Hash32& poll, uint8_t index, const Point& credential) {
-  return Cat(Prefix(poll, index), credential.view());
-}
-
-/// The answers are stored as register parts of one entry: a canonical encoding with a strict
-/// reader.
-std::string EncodeAnswer(uint8_t index, const poll::RegisterEntry& entry) {
-  return poll::EncodePayload(poll::RegisterPart{index, {entry}});
-}
-
-absl::StatusOr<poll::RegisterEntry> DecodeAnswer(std::string_view bytes) {
-  auto payload =
-      poll::DecodePayload(static_cast<uint8_t>(RecordKind::kRegisterPart), bytes, nullptr);
-  if (!payload.ok() || std::get<poll::RegisterPart>(*payload).entries.size() != 1) {
-    return Failure(absl::StatusCode::kDataLoss, "a stored answer is damaged");
-  }
-  return std::get<poll::RegisterPart>(*payload).entries[0];
-}
 
 absl::Status AlreadyAnswered() {
   return Reject("token.already-answered",
@@ -86,14 +64,10 @@ absl::StatusOr<std::unique_ptr<Issuer>> Issuer::Open(Options options, crypto::Ed
   issuer->database_->db = std::move(db);
 
   for (at->SeekToFirst(); at->Valid(); at->Next()) {
-    const std::string_view key(at->key().data(), at->key().size());
-    const auto entry = DecodeAnswer({at->value().data(), at->value().size()});
-    if (key.size() != 65 || !entry.ok()) {
-      return Failure(absl::StatusCode::kDataLoss, Cat(folder, ": a stored answer is damaged"));
-    }
-    Hash32 poll;
-    std::copy_n(key.begin(), poll.size(), poll.begin());
-    ++issuer->counts_[{poll, static_cast<uint8_t>(key[32])}][entry->style];
+    const auto answer = DecodeAnswer({at->key().data(), at->key().size()},
+                                     {at->value().data(), at->value().size()});
+    URNA_RETURN_IF_ERROR(base::Annotate(answer.status(), folder));
+    ++issuer->counts_[{answer->poll, answer->index}][answer->entry.style];
     ++issuer->database_->total;
   }
   URNA_RETURN_IF_ERROR(FromRocks(at->status(), folder));
@@ -116,20 +90,15 @@ absl::StatusOr<std::unique_ptr<Issuer>> Issuer::Open(Options options, crypto::Ed
 absl::StatusOr<const crypto::IssuerKey*> Issuer::KeyOf(const Hash32& poll, bool create) {
   std::lock_guard guard(keys_mutex_);
   if (const auto found = keys_.find(poll); found != keys_.end()) return &found->second;
-  const std::string path = Cat(options_.folder, "/keys/", base::Hex(poll), ".key");
-  auto seed = ReadSecretFile(path);
-  if (absl::IsNotFound(seed.status()) && create) {
-    crypto::IssuerKey key = crypto::IssuerKey::New();
+  const std::string path = PollKeyPath(options_.folder, poll);
+  auto key = ReadPollKey(path);
+  if (absl::IsNotFound(key.status()) && create) {
+    key = crypto::IssuerKey::New();
     // On the disk before anybody relies on it: a key that is lost after joining ends the poll.
-    URNA_RETURN_IF_ERROR(CreateSecretFile(path, base::View(key.x.Expose())));
-    return &keys_.emplace(poll, std::move(key)).first->second;
+    URNA_RETURN_IF_ERROR(CreateSecretFile(path, base::View(key->x.Expose())));
   }
-  URNA_RETURN_IF_ERROR(seed.status());
-  auto x = crypto::SecretScalar::Decode(base::View(seed->Expose()));
-  if (!x.ok() || x->IsZero()) {
-    return Failure(absl::StatusCode::kDataLoss, Cat(path, ": is not an issuer's key"));
-  }
-  return &keys_.emplace(poll, crypto::IssuerKey::FromSecret(*std::move(x))).first->second;
+  URNA_RETURN_IF_ERROR(key.status());
+  return &keys_.emplace(poll, *std::move(key)).first->second;
 }
 
 crypto::Ed25519Signature Issuer::Sign(RecordKind kind, const Hash32& poll, uint8_t index,
@@ -215,13 +184,14 @@ void Issuer::FinishAnswers() {
 absl::StatusOr<Issuer::Register> Issuer::MakeRegister(const Hash32& poll, uint8_t index,
                                                       uint64_t counter) {
   // Keys end with the credential: the database's order is the register's.
-  const std::string prefix = Prefix(poll, index);
+  const std::string prefix = AnswersPrefix(poll, index);
   std::vector<poll::RegisterEntry> entries;
   const std::unique_ptr<rocksdb::Iterator> at(database_->db->NewIterator(rocksdb::ReadOptions()));
   for (at->Seek(prefix); at->Valid() && at->key().starts_with(prefix); at->Next()) {
-    URNA_ASSIGN_OR_RETURN(poll::RegisterEntry entry,
-                          DecodeAnswer({at->value().data(), at->value().size()}));
-    entries.push_back(std::move(entry));
+    URNA_ASSIGN_OR_RETURN(StoredAnswer answer,
+                          DecodeAnswer({at->key().data(), at->key().size()},
+                                       {at->value().data(), at->value().size()}));
+    entries.push_back(std::move(answer.entry));
   }
   URNA_RETURN_IF_ERROR(FromRocks(at->status(), "reading the answers"));
   Register out;
@@ -320,13 +290,13 @@ absl::StatusOr<const crypto::TokenInfo*> Issuer::InfoOf(const Request& request,
 
 absl::StatusOr<std::optional<poll::RegisterEntry>> Issuer::Stored(const Hash32& poll, uint8_t index,
                                                                   const Point& credential) const {
+  const std::string key = AnswerKey(poll, index, credential);
   std::string value;
-  const rocksdb::Status status =
-      database_->db->Get(rocksdb::ReadOptions(), AnswerKey(poll, index, credential), &value);
+  const rocksdb::Status status = database_->db->Get(rocksdb::ReadOptions(), key, &value);
   if (status.IsNotFound()) return std::optional<poll::RegisterEntry>();
   URNA_RETURN_IF_ERROR(FromRocks(status, "reading an answer"));
-  URNA_ASSIGN_OR_RETURN(poll::RegisterEntry entry, DecodeAnswer(value));
-  return std::optional(std::move(entry));
+  URNA_ASSIGN_OR_RETURN(StoredAnswer answer, DecodeAnswer(key, value));
+  return std::optional(std::move(answer.entry));
 }
 
 absl::Status Issuer::CheckReplaced(const Request& request, const Standing& standing) const {

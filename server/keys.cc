@@ -105,6 +105,19 @@ absl::StatusOr<crypto::Ed25519Key> ReadSigningKey(const std::string& path) {
   return crypto::Ed25519Key::FromSeed(seed);
 }
 
+std::string PollKeyPath(const std::string& issuer_folder, const crypto::Hash32& poll) {
+  return Cat(issuer_folder, "/keys/", base::Hex(poll), ".key");
+}
+
+absl::StatusOr<crypto::IssuerKey> ReadPollKey(const std::string& path) {
+  URNA_ASSIGN_OR_RETURN(const auto secret, ReadSecretFile(path));
+  auto x = crypto::SecretScalar::Decode(base::View(secret.Expose()));
+  if (!x.ok() || x->IsZero()) {
+    return Failure(absl::StatusCode::kDataLoss, Cat(path, ": is not an issuer's key"));
+  }
+  return crypto::IssuerKey::FromSecret(*std::move(x));
+}
+
 absl::StatusOr<TlsIdentity> MakeTlsIdentity(const std::vector<std::string>& hostnames) {
   std::string names = "DNS:localhost,IP:127.0.0.1,IP:::1";
   for (const std::string& name : hostnames) {

@@ -7,8 +7,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/bytes.h"
+#include "crypto/hash.h"
 #include "crypto/secret.h"
 #include "crypto/signature.h"
+#include "crypto/token.h"
 
 namespace urna::server {
 
@@ -21,6 +23,10 @@ absl::Status CreateSecretFile(const std::string& path, std::string_view secret);
 
 /// An Ed25519 key whose seed is in such a file.
 absl::StatusOr<crypto::Ed25519Key> ReadSigningKey(const std::string& path);
+
+/// An issuer's key of one poll is in such a file.
+std::string PollKeyPath(const std::string& issuer_folder, const crypto::Hash32& poll);
+absl::StatusOr<crypto::IssuerKey> ReadPollKey(const std::string& path);
 
 /// PEM of a new P-256 key and of a certificate that it signs itself, for localhost and `hostnames`
 /// (DNS names or IP addresses), valid for five years from now.

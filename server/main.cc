@@ -15,6 +15,7 @@
 #include "cli/documentation.h"
 #include "crypto/group.h"
 #include "server/limits.h"
+#include "server/maintenance.h"
 #ifdef URNA_PRACTICE
 #include "server/practice_clock.h"
 #endif
@@ -226,6 +227,7 @@ int Main(int argc, char** argv) {
     run->get_option(name)->type_name("DIR");
   }
   for (const char* name : {"--certificate", "--key"}) run->get_option(name)->type_name("FILE");
+  const Maintenance maintenance(app);
   cli::AddDocumentation(&app, Documentation());
 
   try {  // CLI11 throws; ours does not.
@@ -234,6 +236,7 @@ int Main(int argc, char** argv) {
     return app.exit(error) == 0 ? EXIT_SUCCESS : kWrongUsage;
   }
   if (setup->parsed()) return RunSetup(setup_options, json);
+  if (const auto status = maintenance.Run(); status.has_value()) return *status;
   auto settings = Gather(config, flags);
   if (!settings.ok()) {
     Fail(settings.status());

@@ -124,7 +124,7 @@ absl::Status Server::OpenStores() {
     URNA_ASSIGN_OR_RETURN(auto identity, ReadSigningKey(IssuerKeyPath(data, i)));
     Issuer::Options options;
     options.folder = IssuerFolder(data, i);
-    options.anchor = Cat(settings_.anchor, "/issuer-", i, ".anchor");
+    options.anchor = IssuerAnchorPath(settings_.anchor, i);
     URNA_ASSIGN_OR_RETURN(auto issuer, Issuer::Open(std::move(options), std::move(identity), clock_,
                                                     environment_.fatal));
     issuers_.push_back(std::move(issuer));

@@ -39,8 +39,8 @@ constexpr std::string_view kTable =
     "The disk or its file system damaged a file: check the disk, keep this folder as it is, and "
     "restore the newest backup onto another one (urna-server restore).";
 constexpr std::string_view kLog =
-    "The newest records are in this file. Keep the folder as it is; urna-server salvage opens a "
-    "copy as far as it is whole, or restore the newest backup (urna-server restore).";
+    "The newest records are in this file. Keep the folder as it is, and restore the newest backup "
+    "(urna-server restore); the anchor shows at the start whether anything is missing from it.";
 constexpr std::string_view kChanged =
     "No fault of a disk passes RocksDB's checksums: something wrote into the database other than "
     "this server. Find out what before you restore the newest backup (urna-server restore).";
