@@ -3,11 +3,13 @@
 #include <sodium.h>
 
 #include <string>
+#include <vector>
 
 #include "base/codec.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "crypto/check.h"
+#include "crypto/vartime/multi_mul.h"
 
 namespace urna::crypto {
 namespace {
@@ -69,6 +71,13 @@ Scalar Scalar::FromU64(uint64_t value) {
 Scalar Scalar::FromUniform(const Hash64& bytes) {
   Scalar out;
   crypto_core_ristretto255_scalar_reduce(out.bytes_.data(), bytes.data());
+  return out;
+}
+
+Scalar Scalar::FromShort(const base::Bytes32& bytes) {
+  Check(bytes[31] < 16, "a short scalar is below 2^252");
+  Scalar out;
+  out.bytes_ = bytes;
   return out;
 }
 
@@ -192,19 +201,26 @@ Scalar SecretScalar::Publish() const {
 }
 
 absl::StatusOr<Point> Point::Decode(std::string_view bytes) {
-  // libsodium 1.0.18 ignores bit 255. All else it checks as RFC 9496 4.3.1 asks, and what passes
-  // re-encodes to itself: no second encoding, no need to pay for an encoding here.
   if (bytes.size() != 32) {
     return base::Reject("point.not-canonical",
                         base::Cat("a point of ", bytes.size(), " bytes instead of 32"));
   }
-  if (base::Data(bytes)[31] >= 0x80 ||
-      crypto_core_ristretto255_is_valid_point(base::Data(bytes)) != 1) {
-    return base::Reject("point.not-canonical", "not the canonical encoding of a group element");
-  }
   Point out;
   std::memcpy(out.bytes_.data(), bytes.data(), out.bytes_.size());
+  if (!vartime::Element::Decode(out.bytes_).has_value()) {
+    return base::Reject("point.not-canonical", "not the canonical encoding of a group element");
+  }
   return out;
+}
+
+void Point::DecodeMany(std::span<const base::Bytes32> bytes, std::span<Point> out,
+                       std::span<vartime::Element> elements, std::span<bool> valid) {
+  Check(bytes.size() == out.size(), "as many places as points");
+  vartime::Element::DecodeMany(bytes, elements, valid);
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    out[i] = Point();
+    if (valid[i]) out[i].bytes_ = bytes[i];
+  }
 }
 
 absl::StatusOr<Point> Point::DecodeNonIdentity(std::string_view bytes) {
@@ -265,10 +281,22 @@ Point MulBase(const SecretScalar& scalar) {
 }
 
 Point MultiMulVartime(std::span<const Scalar> scalars, std::span<const Point> points) {
-  Check(scalars.size() == points.size(), "as many scalars as points are needed");
-  Point sum;
-  for (size_t i = 0; i < points.size(); ++i) sum += Mul(scalars[i], points[i]);
-  return sum;
+  std::vector<vartime::Element> elements;
+  elements.reserve(points.size());
+  for (const Point& point : points) elements.push_back(ToElement(point));
+  return ToPoint(vartime::MultiMul(scalars, elements));
+}
+
+vartime::Element ToElement(const Point& point) {
+  const auto element = vartime::Element::Decode(point.bytes());
+  Check(element.has_value(), "invalid point");
+  return *element;
+}
+
+Point ToPoint(const vartime::Element& element) {
+  Point out;
+  out.bytes_ = element.Encode();
+  return out;
 }
 
 Point Generator(std::string_view name) {

@@ -1,0 +1,240 @@
+#include "crypto/vartime/multi_mul.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#include "crypto/check.h"
+
+namespace urna::crypto::vartime {
+namespace {
+
+// Above this many terms the buckets of Pippenger pay.
+constexpr size_t kStrausTerms = 190;
+constexpr unsigned kScalarBits = 253;
+// What adding up a bucket costs, in additions of a term.
+constexpr double kBucketCost = 2.4;
+
+using Words = std::array<uint64_t, 5>;
+
+/// The scalar with a word of zeros above.
+Words WordsOf(const Scalar& scalar) {
+  Words words{};
+  std::memcpy(words.data(), scalar.bytes().data(), scalar.bytes().size());
+  return words;
+}
+
+unsigned BitLength(const Words& words) {
+  for (size_t i = words.size(); i-- > 0;) {
+    if (words[i] != 0) return static_cast<unsigned>(64 * i + std::bit_width(words[i]));
+  }
+  return 0;
+}
+
+/// Bits [at, at + count) with count < 64.
+uint64_t Bits(const Words& words, unsigned at, unsigned count) {
+  const unsigned word = at / 64;
+  const unsigned shift = at % 64;
+  uint64_t value = words[word] >> shift;
+  if (shift + count > 64) value |= words[word + 1] << (64 - shift);
+  return value & ((uint64_t{1} << count) - 1);
+}
+
+/// How many signed digits of `window` bits a number of `bits` bits has at most.
+constexpr unsigned DigitCount(unsigned bits, unsigned window) { return bits / window + 1; }
+
+/// Signed digits -2^(window-1) .. 2^(window-1), least significant first, into `out`, whose length
+/// is at least DigitCount.
+void SignedDigits(const Words& words, unsigned window, std::span<int16_t> out) {
+  const int64_t half = int64_t{1} << (window - 1);
+  int64_t carry = 0;
+  for (size_t i = 0; i < out.size(); ++i) {
+    const auto at = static_cast<unsigned>(i * window);
+    int64_t digit = carry;
+    if (at < kScalarBits) digit += static_cast<int64_t>(Bits(words, at, window));
+    carry = digit > half ? 1 : 0;
+    out[i] = static_cast<int16_t>(digit - carry * 2 * half);
+  }
+}
+
+constexpr unsigned kNafWindow = 5;
+constexpr size_t kNafDigits = 256;
+
+/// Width-5 non-adjacent form: odd digits -15 .. 15, at least four zeros between two of them.
+std::array<int8_t, kNafDigits> NonAdjacentForm(const Words& words) {
+  std::array<int8_t, kNafDigits> naf{};
+  uint64_t carry = 0;
+  for (unsigned at = 0; at < kNafDigits;) {
+    const uint64_t bits = carry + Bits(words, at, kNafWindow);
+    if ((bits & 1) == 0) {
+      ++at;
+      continue;
+    }
+    if (bits < 1U << (kNafWindow - 1)) {
+      carry = 0;
+      naf[at] = static_cast<int8_t>(bits);
+    } else {
+      carry = 1;
+      naf[at] = static_cast<int8_t>(static_cast<int>(bits) - (1 << kNafWindow));
+    }
+    at += kNafWindow;
+  }
+  return naf;
+}
+
+Element Straus(std::span<const Scalar> scalars, std::span<const Element> elements) {
+  struct Term {
+    std::array<int8_t, kNafDigits> naf;
+    std::array<ProjectiveNiels, 8> odd;  // 1, 3, .. 15 times the element
+  };
+  std::vector<Term> terms(elements.size());
+  unsigned top = 0;
+  for (size_t i = 0; i < terms.size(); ++i) {
+    const Words words = WordsOf(scalars[i]);
+    top = std::max(top, BitLength(words) + 1);
+    terms[i].naf = NonAdjacentForm(words);
+    const ProjectiveNiels twice = elements[i].Double().ToNiels();
+    Element odd = elements[i];
+    terms[i].odd[0] = odd.ToNiels();
+    for (size_t k = 1; k < terms[i].odd.size(); ++k) {
+      odd = odd + twice;
+      terms[i].odd[k] = odd.ToNiels();
+    }
+  }
+  Element sum;
+  for (unsigned at = std::min<unsigned>(top, kNafDigits); at-- > 0;) {
+    sum = sum.Double();
+    for (const Term& term : terms) {
+      const int digit = term.naf[at];
+      if (digit > 0) sum = sum + term.odd[static_cast<size_t>(digit) / 2];
+      if (digit < 0) sum = sum - term.odd[static_cast<size_t>(-digit) / 2];
+    }
+  }
+  return sum;
+}
+
+/// The digit size that makes all additions together fewest.
+unsigned BestWindow(std::span<const unsigned> lengths) {
+  const unsigned longest = *std::max_element(lengths.begin(), lengths.end());
+  unsigned best = 0;
+  double least = std::numeric_limits<double>::infinity();
+  for (unsigned window = 4; window <= 14; ++window) {
+    double cost = DigitCount(longest, window) * kBucketCost *
+                  static_cast<double>(uint64_t{1} << (window - 1));
+    for (const unsigned length : lengths) cost += DigitCount(length, window);
+    if (cost < least) {
+      least = cost;
+      best = window;
+    }
+  }
+  return best;
+}
+
+class Buckets {
+ public:
+  explicit Buckets(size_t count) : sums_(count), used_(count) {}
+
+  /// Adds digit * element, digit not 0.
+  void Add(int digit, const Element& element, const AffineNiels& niels) {
+    const size_t b = static_cast<size_t>(digit < 0 ? -digit : digit) - 1;
+    if (!used_[b]) {
+      used_[b] = 1;
+      sums_[b] = digit < 0 ? -element : element;
+    } else {
+      sums_[b] = digit < 0 ? sums_[b] - niels : sums_[b] + niels;
+    }
+  }
+
+  /// sum of (b + 1) * bucket b; empties all.
+  Element Take() {
+    Element running, sum;
+    bool any = false;
+    for (size_t b = sums_.size(); b-- > 0;) {
+      if (used_[b]) {
+        running = any ? running + sums_[b] : sums_[b];
+        any = true;
+        used_[b] = 0;
+      }
+      if (any) sum += running;
+    }
+    return sum;
+  }
+
+ private:
+  std::vector<Element> sums_;
+  std::vector<uint8_t> used_;
+};
+
+Element Pippenger(std::span<const Scalar> scalars, std::span<const Element> elements) {
+  const size_t n = elements.size();
+  std::vector<unsigned> lengths(n);
+  std::vector<Words> words(n);
+  for (size_t i = 0; i < n; ++i) {
+    words[i] = WordsOf(scalars[i]);
+    lengths[i] = BitLength(words[i]);
+  }
+  const unsigned window = BestWindow(lengths);
+  const unsigned longest = *std::max_element(lengths.begin(), lengths.end());
+  const size_t digits = DigitCount(longest, window);
+  // By digit, so that one pass reads one row.
+  std::vector<int16_t> rows(digits * n);
+  std::vector<int16_t> own(digits);
+  for (size_t i = 0; i < n; ++i) {
+    SignedDigits(words[i], window, own);
+    for (size_t d = 0; d < digits; ++d) rows[d * n + i] = own[d];
+  }
+  const std::vector<AffineNiels> niels = Element::ToAffineNiels(elements);
+  Buckets buckets(size_t{1} << (window - 1));
+  Element sum;
+  for (size_t d = digits; d-- > 0;) {
+    for (unsigned i = 0; i < window; ++i) sum = sum.Double();
+    const int16_t* const row = &rows[d * n];
+    for (size_t i = 0; i < n; ++i) {
+      if (row[i] != 0) buckets.Add(row[i], elements[i], niels[i]);
+    }
+    sum += buckets.Take();
+  }
+  return sum;
+}
+
+}  // namespace
+
+Element MultiMul(std::span<const Scalar> scalars, std::span<const Element> elements) {
+  Check(scalars.size() == elements.size(), "as many scalars as points are needed");
+  if (elements.empty()) return Element();
+  return elements.size() <= kStrausTerms ? Straus(scalars, elements) : Pippenger(scalars, elements);
+}
+
+FixedBase::FixedBase(const Element& base, unsigned window)
+    : window_(window), per_digit_(size_t{1} << (window - 1)) {
+  Check(window >= 2 && window <= 8, "a table's digits have 2 to 8 bits");
+  std::vector<Element> multiples;
+  Element unit = base;
+  for (unsigned d = 0; d < DigitCount(kScalarBits, window); ++d) {
+    Element multiple = unit;
+    for (size_t j = 0; j < per_digit_; ++j) {
+      multiples.push_back(multiple);
+      multiple += unit;
+    }
+    for (unsigned i = 0; i < window; ++i) unit = unit.Double();
+  }
+  multiples_ = Element::ToAffineNiels(multiples);
+}
+
+Element FixedBase::Mul(const Scalar& scalar) const {
+  std::array<int16_t, DigitCount(kScalarBits, 2)> digits;
+  const size_t count = multiples_.size() / per_digit_;
+  SignedDigits(WordsOf(scalar), window_, {digits.data(), count});
+  Element sum;
+  for (size_t d = 0; d < count; ++d) {
+    const int digit = digits[d];
+    if (digit > 0) sum = sum + multiples_[d * per_digit_ + static_cast<size_t>(digit) - 1];
+    if (digit < 0) sum = sum - multiples_[d * per_digit_ + static_cast<size_t>(-digit) - 1];
+  }
+  return sum;
+}
+
+}  // namespace urna::crypto::vartime
