@@ -39,16 +39,12 @@ void InvSqrtMany(std::span<const Fe> values, std::span<Root> out) {
   std::array<Fe, kGroup> cubes, sevenths, powers;
   for (size_t first = 0; first < values.size(); first += kGroup) {
     const size_t count = std::min(kGroup, values.size() - first);
-    for (size_t i = 0; i < kGroup; ++i) {
-      const Fe& v = values[first + std::min(i, count - 1)];
+    for (size_t i = 0; i < count; ++i) {
+      const Fe& v = values[first + i];
       cubes[i] = Square(v) * v;
       sevenths[i] = Square(cubes[i]) * v;
     }
-    if (count == 1) {
-      powers[0] = PowerP58(sevenths[0]);
-    } else {
-      PowerP58Lanes(sevenths, powers);
-    }
+    PowerP58Many({sevenths.data(), count}, {powers.data(), count});
     for (size_t i = 0; i < count; ++i) {
       out[first + i] = FinishInvSqrt(values[first + i], cubes[i] * powers[i]);
     }

@@ -11,8 +11,9 @@ namespace urna::crypto::vartime {
 /// x^((p-5)/8), the heart of every square root and inverse modulo p.
 Fe PowerP58(const Fe& x);
 
-/// The same for several values at once, with AVX2 where the processor has it.
-inline constexpr size_t kPowerLanes = 4;
-void PowerP58Lanes(const std::array<Fe, kPowerLanes>& x, std::array<Fe, kPowerLanes>& out);
+/// The same for up to kPowerLanes values at once, by vector instructions where the processor has
+/// them. Equal lengths.
+inline constexpr size_t kPowerLanes = 8;
+void PowerP58Many(std::span<const Fe> x, std::span<Fe> out);
 
 }  // namespace urna::crypto::vartime
