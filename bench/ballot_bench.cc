@@ -55,6 +55,36 @@ void CheckBallot(benchmark::State& state) {
 }
 BENCHMARK(CheckBallot)->ArgName("questions")->Arg(1)->Arg(4)->Unit(benchmark::kMicrosecond);
 
+/// Bytes of ballots to verdicts, many at once.
+void CheckManyBallots(benchmark::State& state) {
+  const Setup setup(static_cast<uint32_t>(state.range(0)));
+  const auto count = static_cast<size_t>(state.range(1));
+  std::vector<std::string> encoded;
+  for (size_t i = 0; i < std::min<size_t>(count, 64); ++i) {
+    encoded.push_back(EncodeBallot(setup.Make()));
+  }
+  for (auto _ : state) {
+    std::vector<Ballot> ballots;
+    std::vector<std::vector<vartime::Element>> elements(count);
+    for (size_t i = 0; i < count; ++i) {
+      ballots.push_back(
+          *DecodeBallot(setup.context.shape, encoded[i % encoded.size()], &elements[i]));
+    }
+    std::vector<BallotToCheck> items;
+    for (size_t i = 0; i < count; ++i) items.push_back({&setup.context, &ballots[i], elements[i]});
+    for (const absl::Status& verdict : CheckBallots(items)) {
+      if (!verdict.ok()) state.SkipWithError("a valid ballot was refused");
+    }
+  }
+  state.counters["each"] = benchmark::Counter(
+      static_cast<double>(count) * static_cast<double>(state.iterations()),
+      benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+BENCHMARK(CheckManyBallots)
+    ->ArgNames({"questions", "ballots"})
+    ->ArgsProduct({{1, 4}, {16, 64, 256, 1024}})
+    ->Unit(benchmark::kMillisecond);
+
 void DecodeBallotBytes(benchmark::State& state) {
   const Setup setup(static_cast<uint32_t>(state.range(0)));
   const std::string bytes = EncodeBallot(setup.Make());

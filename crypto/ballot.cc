@@ -547,21 +547,36 @@ void CheckProofs(std::span<const Proof* const> proofs, std::span<absl::Status* c
   CheckProofs(proofs.subspan(half), verdicts.subspan(half));
 }
 
-/// Everything but the proof.
-absl::Status CheckFormAndTokens(const BallotContext& context, const Ballot& ballot) {
+absl::Status CheckForms(const BallotContext& context, const Ballot& ballot) {
   URNA_RETURN_IF_ERROR(CheckKeys(context));
   if (context.issuers.size() != context.shape.issuers) {
     return base::Failure(absl::StatusCode::kFailedPrecondition,
                          base::Cat("the context has ", context.issuers.size(),
                                    " issuers, its shape ", context.shape.issuers));
   }
-  URNA_RETURN_IF_ERROR(CheckForm(context, ballot));
-  for (size_t i = 0; i < ballot.tokens.size(); ++i) {
-    URNA_RETURN_IF_ERROR(
-        base::Annotate(VerifyToken(context.issuers[i], ballot.ballot_key, ballot.tokens[i]),
-                       base::Cat("token ", i)));
+  return CheckForm(context, ballot);
+}
+
+/// Tokens of the ballots whose verdict is OK.
+void CheckTokens(std::span<const BallotToCheck> ballots, std::vector<absl::Status>& verdicts) {
+  std::vector<TokenToVerify> tokens;
+  for (size_t b = 0; b < ballots.size(); ++b) {
+    if (!verdicts[b].ok()) continue;
+    const auto& [context, ballot, elements] = ballots[b];
+    for (size_t i = 0; i < ballot->tokens.size(); ++i) {
+      tokens.push_back({&context->issuers[i], &ballot->ballot_key, &ballot->tokens[i]});
+    }
   }
-  return absl::OkStatus();
+  const std::vector<absl::Status> of_tokens = VerifyTokens(tokens);
+  size_t next = 0;
+  for (size_t b = 0; b < ballots.size(); ++b) {
+    if (!verdicts[b].ok()) continue;
+    for (size_t i = 0; i < ballots[b].ballot->tokens.size(); ++i, ++next) {
+      if (verdicts[b].ok()) {
+        verdicts[b] = base::Annotate(of_tokens[next], base::Cat("token ", i));
+      }
+    }
+  }
 }
 
 struct WipeVotes {
@@ -882,7 +897,10 @@ std::vector<absl::Status> CheckBallots(std::span<const BallotToCheck> ballots) {
   std::vector<const Proof*> to_check;
   std::vector<absl::Status*> verdicts_on;
   for (size_t i = 0; i < ballots.size(); ++i) {
-    verdicts[i] = CheckFormAndTokens(*ballots[i].context, *ballots[i].ballot);
+    verdicts[i] = CheckForms(*ballots[i].context, *ballots[i].ballot);
+  }
+  CheckTokens(ballots, verdicts);
+  for (size_t i = 0; i < ballots.size(); ++i) {
     if (!verdicts[i].ok()) continue;
     proofs.push_back(ReadProof(ballots[i]));
     to_check.push_back(&proofs.back());

@@ -293,9 +293,12 @@ vartime::Element ToElement(const Point& point) {
   return *element;
 }
 
-Point ToPoint(const vartime::Element& element) {
-  Point out;
-  out.bytes_ = element.Encode();
+Point ToPoint(const vartime::Element& element) { return ToPoints({&element, 1})[0]; }
+
+std::vector<Point> ToPoints(std::span<const vartime::Element> elements) {
+  const std::vector<base::Bytes32> encoded = vartime::Element::EncodeMany(elements);
+  std::vector<Point> out(encoded.size());
+  for (size_t i = 0; i < out.size(); ++i) out[i].bytes_ = encoded[i];
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/bytes.h"
@@ -131,13 +132,14 @@ class Point {
   friend Point Mul(const SecretScalar&, const Point&);
   friend Point MulBase(const Scalar&);
   friend Point MulBase(const SecretScalar&);
-  friend Point ToPoint(const vartime::Element&);
+  friend std::vector<Point> ToPoints(std::span<const vartime::Element>);
   base::Bytes32 bytes_;
 };
 
 /// The coordinates of a public point, for arithmetic in variable time, and back.
 vartime::Element ToElement(const Point& point);
 Point ToPoint(const vartime::Element& element);
+std::vector<Point> ToPoints(std::span<const vartime::Element> elements);
 
 Point Mul(const Scalar& scalar, const Point& point);
 Point MulBase(const Scalar& scalar);

@@ -2,13 +2,19 @@
 
 #include <sodium.h>
 
+#include <mutex>
+#include <optional>
 #include <utility>
 
 #include "base/status.h"
 #include "crypto/transcript.h"
+#include "crypto/vartime/multi_mul.h"
 
 namespace urna::crypto {
 namespace {
+
+// Digits of the tables of a poll's issuers and styles: 165 KB for each point.
+constexpr unsigned kTokenWindow = 6;
 
 Transcript IssuerTranscript(const Point& X, const Hash32& poll, uint64_t issuer) {
   Transcript transcript("issuer-key");
@@ -62,12 +68,34 @@ absl::Status VerifyIssuer(const Point& X, const IssuerPossession& proof, const H
   return absl::OkStatus();
 }
 
+struct TokenInfo::Tables {
+  /// The tables of `info`, whose tables_ these are unless its points were changed since.
+  static std::shared_ptr<const Tables> Of(const TokenInfo& info) {
+    const std::shared_ptr<Tables>& shared = info.tables_;
+    std::call_once(shared->once, [&] { shared->Make(info); });
+    if (shared->of_X == info.X && shared->of_Z == info.Z) return shared;
+    const auto own = std::make_shared<Tables>();
+    own->Make(info);
+    return own;
+  }
+  void Make(const TokenInfo& info) {
+    of_X = info.X;
+    of_Z = info.Z;
+    X.emplace(ToElement(info.X), kTokenWindow);
+    Z.emplace(ToElement(info.Z), kTokenWindow);
+  }
+  std::once_flag once;
+  Point of_X, of_Z;
+  std::optional<vartime::FixedBase> X, Z;
+};
+
 TokenInfo::TokenInfo(const Hash32& opening_in, std::string_view style_in, const Point& X_in)
     : opening(opening_in),
       style(style_in),
       X(X_in),
       Z(Point::FromUniform(
-          FramedHash({"token-info", base::View(opening_in), style_in, X_in.view()}))) {}
+          FramedHash({"token-info", base::View(opening_in), style_in, X_in.view()}))),
+      tables_(std::make_shared<Tables>()) {}
 
 IssuerSession::IssuerSession(const TokenInfo& info)
     : IssuerSession(info, SecretScalar::Random(), SecretScalar::Random(), SecretScalar::Random()) {}
@@ -161,19 +189,38 @@ absl::StatusOr<Token> TokenRequest::Unblind(const IssuerAnswer& answer) const {
 }
 
 absl::Status VerifyToken(const TokenInfo& info, const Point& BK, const Token& token) {
-  if (info.X.IsIdentity() || BK.IsIdentity()) {
-    return base::Reject("token.invalid", "the issuer's or the ballot key is the identity");
+  const TokenToVerify one{&info, &BK, &token};
+  return VerifyTokens({&one, 1})[0];
+}
+
+std::vector<absl::Status> VerifyTokens(std::span<const TokenToVerify> tokens) {
+  std::vector<absl::Status> verdicts(tokens.size());
+  // A' and C' of each token that is not refused before.
+  std::vector<vartime::Element> elements;
+  std::vector<size_t> owners;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    const auto& [info, BK, token] = tokens[i];
+    if (info->X.IsIdentity() || BK->IsIdentity()) {
+      verdicts[i] = base::Reject("token.invalid", "the issuer's or the ballot key is the identity");
+    } else if (token->c.IsZero() || token->y.IsZero()) {
+      verdicts[i] = base::Reject("token.invalid", "c or y of the token is zero");
+    } else {
+      const auto tables = TokenInfo::Tables::Of(*info);
+      const vartime::FixedBase& G = vartime::FixedBase::OfBase();
+      elements.push_back(tables->X->AddMul(G.Mul(token->s), -(token->c * token->y)));
+      elements.push_back(tables->Z->AddMul(G.Mul(token->t), token->y));
+      owners.push_back(i);
+    }
   }
-  if (token.c.IsZero() || token.y.IsZero()) {
-    return base::Reject("token.invalid", "c or y of the token is zero");
+  const std::vector<Point> points = ToPoints(elements);
+  for (size_t k = 0; k < owners.size(); ++k) {
+    const auto& [info, BK, token] = tokens[owners[k]];
+    if (TokenChallenge(*info, points[2 * k], points[2 * k + 1], *BK) != token->c) {
+      verdicts[owners[k]] = base::Reject(
+          "token.invalid", "the issuer did not sign this ballot key for this poll and style");
+    }
   }
-  const Point C = MulBase(token.t) + Mul(token.y, info.Z);
-  const Point A = MulBase(token.s) - Mul(token.c * token.y, info.X);
-  if (TokenChallenge(info, A, C, BK) != token.c) {
-    return base::Reject("token.invalid",
-                        "the issuer did not sign this ballot key for this poll and style");
-  }
-  return absl::OkStatus();
+  return verdicts;
 }
 
 }  // namespace urna::crypto

@@ -232,6 +232,8 @@ bool Element::operator==(const Element& other) const {
   return Equal(X_ * other.Y_, Y_ * other.X_) || Equal(Y_ * other.Y_, X_ * other.X_);
 }
 
+const Fe& Element::TwiceD() { return k2D; }
+
 ProjectiveNiels Element::ToNiels() const {
   return {Carried(Y_ + X_), Carried(Y_ - X_), Z_, T_ * k2D};
 }

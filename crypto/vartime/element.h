@@ -54,6 +54,12 @@ class Element {
   /// Whether both stand for the same element, whatever their coordinates.
   bool operator==(const Element& other) const;
 
+  /// For vector code, which computed coordinates of an element.
+  static Element FromCoordinates(const Fe& X, const Fe& Y, const Fe& Z, const Fe& T) {
+    return {X, Y, Z, T};
+  }
+  static const Fe& TwiceD();
+
   ProjectiveNiels ToNiels() const;
   /// All of them with one inversion.
   static std::vector<AffineNiels> ToAffineNiels(std::span<const Element> elements);

@@ -8,6 +8,8 @@
 #include <limits>
 
 #include "crypto/check.h"
+#include "crypto/vartime/buckets.h"
+#include "crypto/vartime/ifma.h"
 
 namespace urna::crypto::vartime {
 namespace {
@@ -116,15 +118,31 @@ Element Straus(std::span<const Scalar> scalars, std::span<const Element> element
   return sum;
 }
 
-/// The digit size that makes all additions together fewest.
-unsigned BestWindow(std::span<const unsigned> lengths) {
-  const unsigned longest = *std::max_element(lengths.begin(), lengths.end());
+/// Additions for terms with scalars of these lengths, and for adding up the buckets.
+double Cost(std::span<const unsigned> lengths, unsigned longest, unsigned window) {
+  double cost =
+      DigitCount(longest, window) * kBucketCost * static_cast<double>(uint64_t{1} << (window - 1));
+  for (const unsigned length : lengths) cost += DigitCount(length, window);
+  return cost;
+}
+
+/// The same where eight digits of a term are added at once.
+double CostInLanes(std::span<const unsigned> lengths, unsigned longest, unsigned window) {
+  const auto passes = [window](unsigned length) {
+    return (DigitCount(length, window) + kLanes - 1) / kLanes;
+  };
+  double cost = static_cast<double>(passes(longest)) * kBucketCost *
+                static_cast<double>(uint64_t{1} << (window - 1));
+  for (const unsigned length : lengths) cost += static_cast<double>(passes(length));
+  return cost;
+}
+
+unsigned BestWindow(std::span<const unsigned> lengths, unsigned longest) {
   unsigned best = 0;
   double least = std::numeric_limits<double>::infinity();
   for (unsigned window = 4; window <= 14; ++window) {
-    double cost = DigitCount(longest, window) * kBucketCost *
-                  static_cast<double>(uint64_t{1} << (window - 1));
-    for (const unsigned length : lengths) cost += DigitCount(length, window);
+    const double cost =
+        HasIfma() ? CostInLanes(lengths, longest, window) : Cost(lengths, longest, window);
     if (cost < least) {
       least = cost;
       best = window;
@@ -168,6 +186,21 @@ class Buckets {
   std::vector<uint8_t> used_;
 };
 
+Element SumBuckets(const Digits& digits, std::span<const Element> elements,
+                   std::span<const AffineNiels> niels) {
+  Buckets buckets(size_t{1} << (digits.window - 1));
+  Element sum;
+  for (size_t d = digits.count; d-- > 0;) {
+    for (unsigned i = 0; i < digits.window; ++i) sum = sum.Double();
+    const int16_t* const row = &digits.rows[d * digits.terms];
+    for (size_t i = 0; i < digits.terms; ++i) {
+      if (row[i] != 0) buckets.Add(row[i], elements[i], niels[i]);
+    }
+    sum += buckets.Take();
+  }
+  return sum;
+}
+
 Element Pippenger(std::span<const Scalar> scalars, std::span<const Element> elements) {
   const size_t n = elements.size();
   std::vector<unsigned> lengths(n);
@@ -176,28 +209,19 @@ Element Pippenger(std::span<const Scalar> scalars, std::span<const Element> elem
     words[i] = WordsOf(scalars[i]);
     lengths[i] = BitLength(words[i]);
   }
-  const unsigned window = BestWindow(lengths);
   const unsigned longest = *std::max_element(lengths.begin(), lengths.end());
-  const size_t digits = DigitCount(longest, window);
-  // By digit, so that one pass reads one row.
-  std::vector<int16_t> rows(digits * n);
-  std::vector<int16_t> own(digits);
+  Digits digits;
+  digits.window = BestWindow(lengths, longest);
+  digits.count = DigitCount(longest, digits.window);
+  digits.terms = n;
+  digits.rows.resize(digits.count * n);
+  std::vector<int16_t> own(digits.count);
   for (size_t i = 0; i < n; ++i) {
-    SignedDigits(words[i], window, own);
-    for (size_t d = 0; d < digits; ++d) rows[d * n + i] = own[d];
+    SignedDigits(words[i], digits.window, own);
+    for (size_t d = 0; d < digits.count; ++d) digits.rows[d * n + i] = own[d];
   }
   const std::vector<AffineNiels> niels = Element::ToAffineNiels(elements);
-  Buckets buckets(size_t{1} << (window - 1));
-  Element sum;
-  for (size_t d = digits; d-- > 0;) {
-    for (unsigned i = 0; i < window; ++i) sum = sum.Double();
-    const int16_t* const row = &rows[d * n];
-    for (size_t i = 0; i < n; ++i) {
-      if (row[i] != 0) buckets.Add(row[i], elements[i], niels[i]);
-    }
-    sum += buckets.Take();
-  }
-  return sum;
+  return HasIfma() ? SumBucketsIfma(digits, niels) : SumBuckets(digits, elements, niels);
 }
 
 }  // namespace
@@ -224,11 +248,15 @@ FixedBase::FixedBase(const Element& base, unsigned window)
   multiples_ = Element::ToAffineNiels(multiples);
 }
 
-Element FixedBase::Mul(const Scalar& scalar) const {
+const FixedBase& FixedBase::OfBase() {
+  static const FixedBase table(Element::Base(), 7);
+  return table;
+}
+
+Element FixedBase::AddMul(Element sum, const Scalar& scalar) const {
   std::array<int16_t, DigitCount(kScalarBits, 2)> digits;
   const size_t count = multiples_.size() / per_digit_;
   SignedDigits(WordsOf(scalar), window_, {digits.data(), count});
-  Element sum;
   for (size_t d = 0; d < count; ++d) {
     const int digit = digits[d];
     if (digit > 0) sum = sum + multiples_[d * per_digit_ + static_cast<size_t>(digit) - 1];

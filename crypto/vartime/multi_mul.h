@@ -17,7 +17,12 @@ class FixedBase {
  public:
   /// `window`: bits of a digit, 2..8. Takes ceil(254 / window) * 2^(window - 1) * 120 bytes.
   FixedBase(const Element& base, unsigned window);
-  Element Mul(const Scalar& scalar) const;
+  /// Of G, made once.
+  static const FixedBase& OfBase();
+
+  Element Mul(const Scalar& scalar) const { return AddMul(Element(), scalar); }
+  /// sum + scalar * base.
+  Element AddMul(Element sum, const Scalar& scalar) const;
 
  private:
   unsigned window_;

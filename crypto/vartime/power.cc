@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "crypto/vartime/ifma.h"
 #include "crypto/vartime/power_chain.h"
-#include "crypto/vartime/power_ifma.h"
 
 namespace urna::crypto::vartime {
 namespace {

@@ -16,4 +16,7 @@ Fe PowerP58(const Fe& x);
 inline constexpr size_t kPowerLanes = 8;
 void PowerP58Many(std::span<const Fe> x, std::span<Fe> out);
 
+/// PowerP58Many with IFMA, in place. Precondition: HasIfma().
+void PowerP58Ifma(std::array<Fe, kPowerLanes>& values);
+
 }  // namespace urna::crypto::vartime

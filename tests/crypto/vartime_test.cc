@@ -6,6 +6,7 @@
 
 #include "crypto/vartime/element.h"
 #include "crypto/vartime/field.h"
+#include "crypto/vartime/ifma.h"
 #include "crypto/vartime/multi_mul.h"
 #include "crypto/vartime/power.h"
 #include "tests/crypto/support.h"
@@ -160,6 +161,26 @@ class Inputs {
   std::mt19937_64 random_{20260101};
 };
 
+/// With the vector instructions of this machine, and without.
+class BothWays : public testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    ifma_allowed = GetParam();
+    if (GetParam() && !HasIfma()) GTEST_SKIP() << "this processor has no AVX-512 IFMA";
+  }
+  void TearDown() override { ifma_allowed = true; }
+};
+class FieldTest : public BothWays {};
+INSTANTIATE_TEST_SUITE_P(Ifma, FieldTest, testing::Bool());
+class DecodingTest : public BothWays {};
+INSTANTIATE_TEST_SUITE_P(Ifma, DecodingTest, testing::Bool());
+class ElementTest : public BothWays {};
+INSTANTIATE_TEST_SUITE_P(Ifma, ElementTest, testing::Bool());
+class MultiMulTest : public BothWays {};
+INSTANTIATE_TEST_SUITE_P(Ifma, MultiMulTest, testing::Bool());
+class FixedBaseTest : public BothWays {};
+INSTANTIATE_TEST_SUITE_P(Ifma, FixedBaseTest, testing::Bool());
+
 Element ElementOf(const Point& point) { return Element::Decode(point.bytes()).value(); }
 
 template <unsigned kA, unsigned kB>
@@ -178,7 +199,7 @@ void ExpectProducts(Inputs& inputs) {
   }
 }
 
-TEST(Field, AgreesWithSlowArithmeticAtTheBoundsOfEveryLimb) {
+TEST_P(FieldTest, AgreesWithSlowArithmeticAtTheBoundsOfEveryLimb) {
   Inputs inputs;
   ExpectProducts<1, 1>(inputs);
   ExpectProducts<2, 3>(inputs);
@@ -188,7 +209,7 @@ TEST(Field, AgreesWithSlowArithmeticAtTheBoundsOfEveryLimb) {
   ExpectProducts<1, 80>(inputs);
 }
 
-TEST(Field, SquaresAreProductsWithThemselves) {
+TEST_P(FieldTest, SquaresAreProductsWithThemselves) {
   Inputs inputs;
   for (size_t i = 0; i < Rounds(20'000); ++i) {
     const Field<8> a = inputs.Limbs<8>();
@@ -198,7 +219,7 @@ TEST(Field, SquaresAreProductsWithThemselves) {
   }
 }
 
-TEST(Field, EncodesValuesAroundPCanonically) {
+TEST_P(FieldTest, EncodesValuesAroundPCanonically) {
   for (int64_t delta = -40; delta <= 40; ++delta) {
     // p + delta, in the limbs of 2^51 - 1 that a lazy reduction may leave.
     Field<2> x{{kLimbMask - 18, kLimbMask, kLimbMask, kLimbMask, kLimbMask}};
@@ -211,7 +232,7 @@ TEST(Field, EncodesValuesAroundPCanonically) {
   }
 }
 
-TEST(Field, PowersAgreeInAllLanes) {
+TEST_P(FieldTest, PowersAgreeInAllLanes) {
   Inputs inputs;
   for (size_t i = 0; i < Rounds(200); ++i) {
     std::array<Fe, kPowerLanes> x, lanes;
@@ -230,7 +251,7 @@ TEST(Field, PowersAgreeInAllLanes) {
   }
 }
 
-TEST(Decoding, AcceptsExactlyWhatLibsodiumAcceptsWithBit255Clear) {
+TEST_P(DecodingTest, AcceptsExactlyWhatLibsodiumAcceptsWithBit255Clear) {
   Inputs inputs;
   size_t accepted = 0;
   std::vector<Bytes32> many;
@@ -277,7 +298,7 @@ TEST(Decoding, AcceptsExactlyWhatLibsodiumAcceptsWithBit255Clear) {
   }
 }
 
-TEST(Decoding, RefusesEveryBadEncodingOfRfc9496) {
+TEST_P(DecodingTest, RefusesEveryBadEncodingOfRfc9496) {
   // Appendix A.3: not canonical, negative, not square, with negative xy, s = -1.
   for (const std::string_view hex : {
            "00ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
@@ -295,7 +316,7 @@ TEST(Decoding, RefusesEveryBadEncodingOfRfc9496) {
   }
 }
 
-TEST(Elements, AddAndDoubleAsLibsodiumDoes) {
+TEST_P(ElementTest, AddAndDoubleAsLibsodiumDoes) {
   Inputs inputs;
   for (size_t i = 0; i < Rounds(2'000); ++i) {
     const Point a = inputs.APoint();
@@ -314,7 +335,7 @@ TEST(Elements, AddAndDoubleAsLibsodiumDoes) {
   }
 }
 
-TEST(Elements, AreEqualInEveryCosetOfTheirTorsion) {
+TEST_P(ElementTest, AreEqualInEveryCosetOfTheirTorsion) {
   // A point that was added up stands in another coset than one that was decoded: three times in
   // four, so that a comparison of coordinates alone would fail here.
   Inputs inputs;
@@ -329,7 +350,7 @@ TEST(Elements, AreEqualInEveryCosetOfTheirTorsion) {
   }
 }
 
-TEST(Elements, EncodeManyAsOne) {
+TEST_P(ElementTest, EncodeManyAsOne) {
   Inputs inputs;
   std::vector<Element> elements;
   for (int i = 0; i < 11; ++i) elements.push_back(ElementOf(inputs.APoint()) + Element::Base());
@@ -340,7 +361,7 @@ TEST(Elements, EncodeManyAsOne) {
   }
 }
 
-TEST(MultiMul, AgreesWithLibsodium) {
+TEST_P(MultiMulTest, AgreesWithLibsodium) {
   Inputs inputs;
   for (size_t i = 0; i < Rounds(60); ++i) {
     const size_t n = inputs.Word() % 12;
@@ -357,7 +378,7 @@ TEST(MultiMul, AgreesWithLibsodium) {
 }
 
 /// Sums whose value follows from few terms: 1 * A + .. + (q - 1) * A + .. = 0.
-TEST(MultiMul, OfManyTermsAgreesWithSumsOfFew) {
+TEST_P(MultiMulTest, OfManyTermsAgreesWithSumsOfFew) {
   Inputs inputs;
   for (const size_t n : {189, 190, 191, 500, 1'100, 5'000}) {
     std::vector<Element> elements;
@@ -391,7 +412,7 @@ TEST(MultiMul, OfManyTermsAgreesWithSumsOfFew) {
   }
 }
 
-TEST(MultiMul, OfOnlyZerosIsTheIdentity) {
+TEST_P(MultiMulTest, OfOnlyZerosIsTheIdentity) {
   for (const size_t n : {0, 1, 300}) {
     const std::vector<Scalar> scalars(n);
     const std::vector<Element> elements(n, Element::Base());
@@ -399,7 +420,7 @@ TEST(MultiMul, OfOnlyZerosIsTheIdentity) {
   }
 }
 
-TEST(FixedBase, AgreesWithLibsodiumForEveryDigitSize) {
+TEST_P(FixedBaseTest, AgreesWithLibsodiumForEveryDigitSize) {
   Inputs inputs;
   for (unsigned window = 2; window <= 8; ++window) {
     const Point point = inputs.APoint();
