@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "crypto/transcript.h"
+#include "crypto/vartime/batch.h"
 #include "crypto/vartime/multi_mul.h"
 
 namespace urna::crypto {
@@ -20,6 +21,13 @@ Transcript IssuerTranscript(const Point& X, const Hash32& poll, uint64_t issuer)
   Transcript transcript("issuer-key");
   transcript.Append("poll", poll).Append("issuer", issuer).Append("X", X);
   return transcript;
+}
+
+/// What a credential's signature of a request has as its challenge.
+Scalar CredentialRequestChallenge(const TokenInfo& info, const TokenOffer& offer, const Scalar& c,
+                                  const Point& V, const Point& U) {
+  return CredentialStatement::Request(info.opening, info.style, info.X, offer.A, offer.C, c)
+      .Challenge(V, U);
 }
 
 Scalar TokenChallenge(const TokenInfo& info, const Point& A, const Point& C, const Point& BK) {
@@ -138,6 +146,61 @@ absl::Status VerifyAnswer(const TokenInfo& info, const TokenOffer& offer, const 
     return base::Reject("token.answer-invalid", "s does not answer the challenge");
   }
   return absl::OkStatus();
+}
+
+namespace {
+
+absl::Status VerifyIssuance(const IssuanceToVerify& e) {
+  const auto statement = CredentialStatement::Request(e.info->opening, e.info->style, e.info->X,
+                                                      e.offer->A, e.offer->C, *e.c);
+  URNA_RETURN_IF_ERROR(VerifyCredential(*e.V, statement, *e.signature));
+  if (e.c->IsZero()) return base::Reject("token.challenge-zero", "the challenge is zero");
+  return VerifyAnswer(*e.info, *e.offer, *e.c, *e.answer);
+}
+
+/// Whether every issuance can be in a batch and all its equations hold. False says nothing about a
+/// single one.
+bool AllHold(std::span<const IssuanceToVerify> entries) {
+  const std::vector<Scalar> weights = vartime::Batch::Weights(3 * entries.size());
+  vartime::Batch batch;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const auto& [info, V, offer, c, answer, signature] = entries[i];
+    for (const Point* point : {&info->X, V, &offer->A, &offer->C, &signature->U}) {
+      if (point->IsIdentity()) return false;
+    }
+    if (c->IsZero() || answer->y.IsZero()) return false;
+    const Scalar challenge = CredentialRequestChallenge(*info, *offer, *c, *V, signature->U);
+    const Scalar &w0 = weights[3 * i], &w1 = weights[3 * i + 1], &w2 = weights[3 * i + 2];
+    // U + cV - zG, tG + yZ - C and A + cyX - sG: the second with its sign turned, so that all
+    // weights on points that occur once stay short.
+    batch.Add(w0, ToElement(signature->U));
+    batch.Add(w0 * challenge, ToElement(*V));
+    batch.Add(w1, ToElement(offer->C));
+    batch.AddShared(-(w1 * answer->y), info->Z);
+    batch.Add(w2, ToElement(offer->A));
+    batch.AddShared(w2 * *c * answer->y, info->X);
+    batch.AddBase(-(w0 * signature->z + w1 * answer->t + w2 * answer->s));
+  }
+  return batch.IsIdentity();
+}
+
+void VerifyHalves(std::span<const IssuanceToVerify> entries, std::span<absl::Status> verdicts) {
+  if (entries.empty() || AllHold(entries)) return;
+  if (entries.size() == 1) {
+    verdicts[0] = VerifyIssuance(entries[0]);
+    return;
+  }
+  const size_t half = entries.size() / 2;
+  VerifyHalves(entries.first(half), verdicts.first(half));
+  VerifyHalves(entries.subspan(half), verdicts.subspan(half));
+}
+
+}  // namespace
+
+std::vector<absl::Status> VerifyIssuances(std::span<const IssuanceToVerify> entries) {
+  std::vector<absl::Status> verdicts(entries.size());
+  VerifyHalves(entries, verdicts);
+  return verdicts;
 }
 
 Omega NewOmega() {

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "crypto/credential.h"
 #include "crypto/group.h"
 #include "crypto/hash.h"
 #include "crypto/secret.h"
@@ -90,6 +91,21 @@ using IssuerAnswer = IssuerSession::Answer;
 /// register entry. Errors: Reject("token.answer-invalid").
 absl::Status VerifyAnswer(const TokenInfo& info, const TokenOffer& offer, const Scalar& c,
                           const IssuerAnswer& answer);
+
+/// A credential, the issuance that it signed for, and the issuer's answer.
+struct IssuanceToVerify {
+  const TokenInfo* info;
+  const Point* V;
+  const TokenOffer* offer;
+  const Scalar* c;
+  const IssuerAnswer* answer;
+  const CredentialSignature* signature;  ///< purpose "request"
+};
+/// Of each issuance the credential's signature and the answer; out[i] is the verdict on entries[i],
+/// the same as if it were checked alone. All equations are one multi-scalar multiplication.
+/// Errors: Reject("credential.signature-invalid"), Reject("token.challenge-zero"),
+/// Reject("token.answer-invalid").
+std::vector<absl::Status> VerifyIssuances(std::span<const IssuanceToVerify> entries);
 
 /// The ballot key of one voter in one poll: b = scalar("ballot-key", omega, opening).
 struct BallotKey {

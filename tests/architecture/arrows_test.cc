@@ -33,7 +33,7 @@ const std::map<std::string, Room>& Rooms() {
       {"cli", {{"base", "cli"}, {"absl", "CLI"}}},
       {"http", {{"base", "http"}, {"absl", "microhttpd.h", "curl"}}},
       {"crypto", {{"base", "crypto", "crypto/vartime"}, {"absl", "sodium.h", "openssl"}}},
-      {"crypto/vartime", {{"base", "crypto", "crypto/vartime"}, {"immintrin.h"}}},
+      {"crypto/vartime", {{"base", "crypto", "crypto/vartime"}, {"absl", "immintrin.h", "sodium.h"}}},
       {"ledger", {{"base", "crypto", "ledger"}, {"absl", "openssl"}}},
       {"ledger/store", {{"base", "crypto", "ledger", "ledger/store"}, {"absl", "rocksdb"}}},
       {"poll", {{"base", "crypto", "ledger", "poll", "poll/counting"}, {"absl", "nlohmann"}}},
