@@ -7,6 +7,7 @@
 
 #include "crypto/group.h"
 #include "crypto/vartime/element.h"
+#include "crypto/vartime/fixed_base.h"
 #include "crypto/vartime/multi_mul.h"
 
 namespace urna::crypto::vartime {
@@ -64,13 +65,18 @@ void MultiplyAndAdd(benchmark::State& state) {
 }
 BENCHMARK(MultiplyAndAdd)->Arg(10)->Arg(100)->Arg(1'000)->Arg(10'000)->Arg(20'000);
 
-void MultiplyFixedBase(benchmark::State& state) {
-  const Inputs inputs(100);
+/// Two multiples of fixed bases added up, as a token has two.
+void SumFixedBases(benchmark::State& state) {
+  const Inputs inputs(64);
   const FixedBase table(inputs.elements[0], static_cast<unsigned>(state.range(0)));
-  size_t i = 0;
-  for (auto _ : state) benchmark::DoNotOptimize(table.Mul(inputs.scalars[++i % 100]));
+  std::vector<FixedSum> sums;
+  for (const Scalar& scalar : inputs.scalars) {
+    sums.push_back({&table, scalar, &FixedBase::OfBase(), scalar});
+  }
+  for (auto _ : state) benchmark::DoNotOptimize(SumFixed(sums));
+  PerItem(state, sums.size());
 }
-BENCHMARK(MultiplyFixedBase)->DenseRange(5, 8);
+BENCHMARK(SumFixedBases)->DenseRange(5, 8);
 
 void MultiplyConstantTime(benchmark::State& state) {
   const Inputs inputs(1);

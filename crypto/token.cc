@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "crypto/transcript.h"
 #include "crypto/vartime/batch.h"
-#include "crypto/vartime/multi_mul.h"
+#include "crypto/vartime/fixed_base.h"
 
 namespace urna::crypto {
 namespace {
@@ -259,8 +259,9 @@ absl::Status VerifyToken(const TokenInfo& info, const Point& BK, const Token& to
 std::vector<absl::Status> VerifyTokens(std::span<const TokenToVerify> tokens) {
   std::vector<absl::Status> verdicts(tokens.size());
   // A' and C' of each token that is not refused before.
-  std::vector<vartime::Element> elements;
+  std::vector<vartime::FixedSum> sums;
   std::vector<size_t> owners;
+  std::vector<std::shared_ptr<const TokenInfo::Tables>> tables;
   for (size_t i = 0; i < tokens.size(); ++i) {
     const auto& [info, BK, token] = tokens[i];
     if (info->X.IsIdentity() || BK->IsIdentity()) {
@@ -268,14 +269,14 @@ std::vector<absl::Status> VerifyTokens(std::span<const TokenToVerify> tokens) {
     } else if (token->c.IsZero() || token->y.IsZero()) {
       verdicts[i] = base::Reject("token.invalid", "c or y of the token is zero");
     } else {
-      const auto tables = TokenInfo::Tables::Of(*info);
-      const vartime::FixedBase& G = vartime::FixedBase::OfBase();
-      elements.push_back(tables->X->AddMul(G.Mul(token->s), -(token->c * token->y)));
-      elements.push_back(tables->Z->AddMul(G.Mul(token->t), token->y));
+      tables.push_back(TokenInfo::Tables::Of(*info));
+      const vartime::FixedBase* const G = &vartime::FixedBase::OfBase();
+      sums.push_back({G, token->s, &*tables.back()->X, -(token->c * token->y)});
+      sums.push_back({G, token->t, &*tables.back()->Z, token->y});
       owners.push_back(i);
     }
   }
-  const std::vector<Point> points = ToPoints(elements);
+  const std::vector<Point> points = ToPoints(vartime::SumFixed(sums));
   for (size_t k = 0; k < owners.size(); ++k) {
     const auto& [info, BK, token] = tokens[owners[k]];
     if (TokenChallenge(*info, points[2 * k], points[2 * k + 1], *BK) != token->c) {

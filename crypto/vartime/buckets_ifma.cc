@@ -4,7 +4,7 @@
 #include <new>
 
 #include "crypto/vartime/buckets.h"
-#include "crypto/vartime/ifma.h"
+#include "crypto/vartime/ifma_element.h"
 
 #pragma GCC target("avx512f,avx512ifma")
 
@@ -13,75 +13,6 @@ namespace {
 
 constexpr size_t kLimbs = 20;  // of X, Y, Z, T
 constexpr size_t kRow = 24;    // three vectors
-
-/// Eight elements, one in each lane.
-struct LaneElement {
-  Lanes X, Y, Z, T;
-};
-struct LaneNiels {
-  Lanes y_plus_x, y_minus_x, xy2d;
-};
-
-LaneElement Complete(const Lanes& X, const Lanes& Y, const Lanes& Z, const Lanes& T) {
-  return {X * T, Y * Z, Z * T, X * Y};
-}
-
-// As Element's additions.
-LaneElement operator+(const LaneElement& a, const LaneNiels& n) {
-  const Lanes PP = (a.Y + a.X) * n.y_plus_x;
-  const Lanes MM = (a.Y - a.X) * n.y_minus_x;
-  const Lanes TT = a.T * n.xy2d;
-  const Lanes ZZ = a.Z + a.Z;
-  return Complete(PP - MM, PP + MM, ZZ + TT, ZZ - TT);
-}
-
-LaneElement Sum(const LaneElement& a, const LaneElement& b, const Lanes& d2) {
-  const Lanes PP = (a.Y + a.X) * (b.Y + b.X);
-  const Lanes MM = (a.Y - a.X) * (b.Y - b.X);
-  const Lanes TT = a.T * (b.T * d2);
-  const Lanes Z = a.Z * b.Z;
-  const Lanes ZZ = Z + Z;
-  return Complete(PP - MM, PP + MM, ZZ + TT, ZZ - TT);
-}
-
-Lanes Everywhere(const Fe& value) {
-  Lanes out;
-  for (size_t k = 0; k < 5; ++k) {
-    out.limb[k] = _mm512_set1_epi64(static_cast<int64_t>(value.limb[k]));
-  }
-  return out;
-}
-
-void Select(Lanes& lanes, __mmask8 mask, const Lanes& instead) {
-  for (size_t k = 0; k < 5; ++k) {
-    lanes.limb[k] = _mm512_mask_mov_epi64(lanes.limb[k], mask, instead.limb[k]);
-  }
-}
-
-/// Rows to columns of an 8 x 8 matrix of 64-bit numbers, and back.
-void Transpose(__m512i (&m)[8]) {
-  __m512i pairs[8], quads[8];
-#pragma GCC unroll 4
-  for (int i = 0; i < 8; i += 2) {
-    pairs[i] = _mm512_unpacklo_epi64(m[i], m[i + 1]);
-    pairs[i + 1] = _mm512_unpackhi_epi64(m[i], m[i + 1]);
-  }
-  // 128-bit blocks: rows (0,1) (2,3) (4,5) (6,7).
-#pragma GCC unroll 2
-  for (int i = 0; i < 2; ++i) {
-    quads[i] = _mm512_shuffle_i64x2(pairs[i], pairs[i + 2], 0x88);
-    quads[i + 2] = _mm512_shuffle_i64x2(pairs[i], pairs[i + 2], 0xdd);
-    quads[i + 4] = _mm512_shuffle_i64x2(pairs[i + 4], pairs[i + 6], 0x88);
-    quads[i + 6] = _mm512_shuffle_i64x2(pairs[i + 4], pairs[i + 6], 0xdd);
-  }
-#pragma GCC unroll 2
-  for (int i = 0; i < 2; ++i) {
-    m[i] = _mm512_shuffle_i64x2(quads[i], quads[i + 4], 0x88);
-    m[i + 4] = _mm512_shuffle_i64x2(quads[i], quads[i + 4], 0xdd);
-    m[i + 2] = _mm512_shuffle_i64x2(quads[i + 2], quads[i + 6], 0x88);
-    m[i + 6] = _mm512_shuffle_i64x2(quads[i + 2], quads[i + 6], 0xdd);
-  }
-}
 
 using Rows = std::array<uint64_t*, kLanes>;
 
@@ -191,14 +122,9 @@ Targets TargetsOf(const Digits& digits, size_t first, size_t term, Buckets& buck
 }
 
 void AddTerm(const AffineNiels& term, const Targets& targets) {
-  LaneNiels niels{Everywhere(term.y_plus_x), Everywhere(term.y_minus_x), Everywhere(term.xy2d)};
-  if (targets.negative != 0) {
-    const Lanes plus = niels.y_plus_x;
-    Select(niels.y_plus_x, targets.negative, niels.y_minus_x);
-    Select(niels.y_minus_x, targets.negative, plus);
-    Select(niels.xy2d, targets.negative, Everywhere(kZero) - niels.xy2d);
-  }
-  Store(Load(targets.rows) + niels, targets.rows);
+  const LaneNiels niels{Everywhere(term.y_plus_x), Everywhere(term.y_minus_x),
+                        Everywhere(term.xy2d)};
+  Store(Load(targets.rows) + Signed(niels, targets.negative), targets.rows);
 }
 
 }  // namespace
@@ -225,11 +151,10 @@ Element SumBucketsIfma(const Digits& digits, std::span<const AffineNiels> terms)
       running = Sum(running, Load(buckets.All(bucket)), d2);
       total = Sum(total, running, d2);
     }
-    const auto X = ValuesOf(total.X), Y = ValuesOf(total.Y), Z = ValuesOf(total.Z),
-               T = ValuesOf(total.T);
+    const std::array<Element, kLanes> sums = ElementsOf(total);
     for (size_t lane = kLanes; lane-- > 0;) {
       for (unsigned i = 0; i < digits.window; ++i) sum = sum.Double();
-      sum += Element::FromCoordinates(X[lane], Y[lane], Z[lane], T[lane]);
+      sum += sums[lane];
     }
   }
   return sum;

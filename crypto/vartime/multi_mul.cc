@@ -9,6 +9,7 @@
 
 #include "crypto/check.h"
 #include "crypto/vartime/buckets.h"
+#include "crypto/vartime/digits.h"
 #include "crypto/vartime/ifma.h"
 
 namespace urna::crypto::vartime {
@@ -16,51 +17,8 @@ namespace {
 
 // Above this many terms the buckets of Pippenger pay.
 constexpr size_t kStrausTerms = 190;
-constexpr unsigned kScalarBits = 253;
 // What adding up a bucket costs, in additions of a term.
 constexpr double kBucketCost = 2.4;
-
-using Words = std::array<uint64_t, 5>;
-
-/// The scalar with a word of zeros above.
-Words WordsOf(const Scalar& scalar) {
-  Words words{};
-  std::memcpy(words.data(), scalar.bytes().data(), scalar.bytes().size());
-  return words;
-}
-
-unsigned BitLength(const Words& words) {
-  for (size_t i = words.size(); i-- > 0;) {
-    if (words[i] != 0) return static_cast<unsigned>(64 * i + std::bit_width(words[i]));
-  }
-  return 0;
-}
-
-/// Bits [at, at + count) with count < 64.
-uint64_t Bits(const Words& words, unsigned at, unsigned count) {
-  const unsigned word = at / 64;
-  const unsigned shift = at % 64;
-  uint64_t value = words[word] >> shift;
-  if (shift + count > 64) value |= words[word + 1] << (64 - shift);
-  return value & ((uint64_t{1} << count) - 1);
-}
-
-/// How many signed digits of `window` bits a number of `bits` bits has at most.
-constexpr unsigned DigitCount(unsigned bits, unsigned window) { return bits / window + 1; }
-
-/// Signed digits -2^(window-1) .. 2^(window-1), least significant first, into `out`, whose length
-/// is at least DigitCount.
-void SignedDigits(const Words& words, unsigned window, std::span<int16_t> out) {
-  const int64_t half = int64_t{1} << (window - 1);
-  int64_t carry = 0;
-  for (size_t i = 0; i < out.size(); ++i) {
-    const auto at = static_cast<unsigned>(i * window);
-    int64_t digit = carry;
-    if (at < kScalarBits) digit += static_cast<int64_t>(Bits(words, at, window));
-    carry = digit > half ? 1 : 0;
-    out[i] = static_cast<int16_t>(digit - carry * 2 * half);
-  }
-}
 
 constexpr unsigned kNafWindow = 5;
 constexpr size_t kNafDigits = 256;
@@ -230,39 +188,6 @@ Element MultiMul(std::span<const Scalar> scalars, std::span<const Element> eleme
   Check(scalars.size() == elements.size(), "as many scalars as points are needed");
   if (elements.empty()) return Element();
   return elements.size() <= kStrausTerms ? Straus(scalars, elements) : Pippenger(scalars, elements);
-}
-
-FixedBase::FixedBase(const Element& base, unsigned window)
-    : window_(window), per_digit_(size_t{1} << (window - 1)) {
-  Check(window >= 2 && window <= 8, "a table's digits have 2 to 8 bits");
-  std::vector<Element> multiples;
-  Element unit = base;
-  for (unsigned d = 0; d < DigitCount(kScalarBits, window); ++d) {
-    Element multiple = unit;
-    for (size_t j = 0; j < per_digit_; ++j) {
-      multiples.push_back(multiple);
-      multiple += unit;
-    }
-    for (unsigned i = 0; i < window; ++i) unit = unit.Double();
-  }
-  multiples_ = Element::ToAffineNiels(multiples);
-}
-
-const FixedBase& FixedBase::OfBase() {
-  static const FixedBase table(Element::Base(), 7);
-  return table;
-}
-
-Element FixedBase::AddMul(Element sum, const Scalar& scalar) const {
-  std::array<int16_t, DigitCount(kScalarBits, 2)> digits;
-  const size_t count = multiples_.size() / per_digit_;
-  SignedDigits(WordsOf(scalar), window_, {digits.data(), count});
-  for (size_t d = 0; d < count; ++d) {
-    const int digit = digits[d];
-    if (digit > 0) sum = sum + multiples_[d * per_digit_ + static_cast<size_t>(digit) - 1];
-    if (digit < 0) sum = sum - multiples_[d * per_digit_ + static_cast<size_t>(-digit) - 1];
-  }
-  return sum;
 }
 
 }  // namespace urna::crypto::vartime
