@@ -2,6 +2,8 @@
 
 #include <sodium.h>
 
+#include <array>
+#include <bit>
 #include <string>
 #include <vector>
 
@@ -56,9 +58,10 @@ base::Bytes32 ScalarMultBase(const uint8_t* scalar) {
 void Initialize() { Check(sodium_init() >= 0, "libsodium cannot be initialised"); }
 
 absl::StatusOr<Scalar> Scalar::Decode(std::string_view bytes) {
-  if (bytes.size() != 32 || !IsCanonicalScalar(base::Data(bytes))) return BadScalar(bytes.size());
+  if (bytes.size() != 32) return BadScalar(bytes.size());
   Scalar out;
   std::memcpy(out.bytes_.data(), bytes.data(), out.bytes_.size());
+  if (!vartime::IsBelowQ(out.words())) return BadScalar(bytes.size());
   return out;
 }
 
@@ -69,9 +72,9 @@ Scalar Scalar::FromU64(uint64_t value) {
 }
 
 Scalar Scalar::FromUniform(const Hash64& bytes) {
-  Scalar out;
-  crypto_core_ristretto255_scalar_reduce(out.bytes_.data(), bytes.data());
-  return out;
+  std::array<uint64_t, 8> words;
+  std::memcpy(words.data(), bytes.data(), sizeof words);
+  return Scalar(vartime::ReduceModQ(words));
 }
 
 Scalar Scalar::FromShort(const base::Bytes32& bytes) {
@@ -87,29 +90,30 @@ Scalar Scalar::Random() {
   return out;
 }
 
-Scalar Scalar::operator+(const Scalar& other) const {
-  Scalar out;
-  crypto_core_ristretto255_scalar_add(out.bytes_.data(), bytes_.data(), other.bytes_.data());
+Scalar::Scalar(const vartime::ModQ& words) {
+  std::memcpy(bytes_.data(), words.data(), sizeof words);
+}
+
+vartime::ModQ Scalar::words() const {
+  static_assert(std::endian::native == std::endian::little);
+  vartime::ModQ out;
+  std::memcpy(out.data(), bytes_.data(), sizeof out);
   return out;
+}
+
+Scalar Scalar::operator+(const Scalar& other) const {
+  return Scalar(vartime::AddModQ(words(), other.words()));
 }
 
 Scalar Scalar::operator-(const Scalar& other) const {
-  Scalar out;
-  crypto_core_ristretto255_scalar_sub(out.bytes_.data(), bytes_.data(), other.bytes_.data());
-  return out;
+  return Scalar(vartime::SubModQ(words(), other.words()));
 }
 
 Scalar Scalar::operator*(const Scalar& other) const {
-  Scalar out;
-  crypto_core_ristretto255_scalar_mul(out.bytes_.data(), bytes_.data(), other.bytes_.data());
-  return out;
+  return Scalar(vartime::MulModQ(words(), other.words()));
 }
 
-Scalar Scalar::operator-() const {
-  Scalar out;
-  crypto_core_ristretto255_scalar_negate(out.bytes_.data(), bytes_.data());
-  return out;
-}
+Scalar Scalar::operator-() const { return Scalar() - *this; }
 
 Scalar Scalar::Invert() const {
   Scalar out;

@@ -13,13 +13,14 @@
 #include "crypto/hash.h"
 #include "crypto/secret.h"
 #include "crypto/vartime/element.h"
+#include "crypto/vartime/modq.h"
 
 namespace urna::crypto {
 
 /// Initialises libsodium; aborts if it cannot. Call once at the start of every program.
 void Initialize();
 
-/// A public integer modulo the group order q. docs/protocol.md section 2.
+/// A public integer modulo the group order q, in variable time. docs/protocol.md section 2.
 class Scalar {
  public:
   /// Zero.
@@ -47,9 +48,11 @@ class Scalar {
   bool operator==(const Scalar&) const = default;
   const base::Bytes32& bytes() const { return bytes_; }
   std::string_view view() const { return base::View(bytes_); }
+  vartime::ModQ words() const;
 
  private:
   friend class SecretScalar;
+  explicit Scalar(const vartime::ModQ& words);
   base::Bytes32 bytes_;
 };
 

@@ -4,7 +4,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 
 #include "crypto/group.h"
@@ -19,9 +18,8 @@ using Words = std::array<uint64_t, 5>;
 
 /// The scalar with a word of zeros above.
 inline Words WordsOf(const Scalar& scalar) {
-  Words words{};
-  std::memcpy(words.data(), scalar.bytes().data(), scalar.bytes().size());
-  return words;
+  const ModQ words = scalar.words();
+  return {words[0], words[1], words[2], words[3], 0};
 }
 
 inline unsigned BitLength(const Words& words) {

@@ -1,6 +1,8 @@
 // The variable-time engine against libsodium and against arithmetic that is too slow to be wrong.
 
 #include <cstdlib>
+#include <cstring>
+#include <functional>
 #include <random>
 #include <vector>
 
@@ -8,6 +10,7 @@
 #include "crypto/vartime/field.h"
 #include "crypto/vartime/fixed_base.h"
 #include "crypto/vartime/ifma.h"
+#include "crypto/vartime/modq.h"
 #include "crypto/vartime/multi_mul.h"
 #include "crypto/vartime/power.h"
 #include "tests/crypto/support.h"
@@ -248,6 +251,71 @@ TEST_P(FieldTest, PowersAgreeInAllLanes) {
       for (int k = 0; k < 3; ++k) power = Square(power);
       const Fe fermat = power * Square(Square(x[lane]));
       ASSERT_EQ(Encode(fermat), Encode(IsZero(x[lane]) ? kZero : kOne));
+    }
+  }
+}
+
+Scalar FromLibsodium(const std::function<void(uint8_t*)>& compute) {
+  Bytes32 bytes{};
+  compute(bytes.data());
+  return Scalar::Decode(base::View(bytes)).value();
+}
+
+TEST(ModQTest, AgreesWithLibsodium) {
+  Inputs inputs;
+  for (size_t i = 0; i < Rounds(20'000); ++i) {
+    const Scalar a = inputs.AScalar(), b = inputs.AScalar();
+    const uint8_t *x = a.bytes().data(), *y = b.bytes().data();
+    ASSERT_EQ(a + b,
+              FromLibsodium([&](uint8_t* out) { crypto_core_ristretto255_scalar_add(out, x, y); }));
+    ASSERT_EQ(a - b,
+              FromLibsodium([&](uint8_t* out) { crypto_core_ristretto255_scalar_sub(out, x, y); }));
+    ASSERT_EQ(a * b,
+              FromLibsodium([&](uint8_t* out) { crypto_core_ristretto255_scalar_mul(out, x, y); }));
+    ASSERT_EQ(-a,
+              FromLibsodium([&](uint8_t* out) { crypto_core_ristretto255_scalar_negate(out, x); }));
+  }
+}
+
+TEST(ModQTest, Reduces512BitsAsLibsodiumDoes) {
+  Inputs inputs;
+  for (size_t i = 0; i < Rounds(20'000); ++i) {
+    Hash64 wide;
+    for (size_t w = 0; w < 64; w += 8) {
+      const uint64_t kind = inputs.Word() % 4;
+      const uint64_t word = kind == 0 ? 0 : kind == 1 ? ~uint64_t{0} : inputs.Word();
+      std::memcpy(&wide[w], &word, sizeof word);
+    }
+    if (i % 3 == 0) {  // a multiple of q, give or take a little
+      const ModQ multiple = Scalar::Random().words();
+      auto words = internal::MulWords(multiple, kQ);
+      words[0] += inputs.Word() % 3 - 1;
+      std::memcpy(wide.data(), words.data(), wide.size());
+    }
+    ASSERT_EQ(Scalar::FromUniform(wide), FromLibsodium([&](uint8_t* out) {
+                crypto_core_ristretto255_scalar_reduce(out, wide.data());
+              }));
+  }
+}
+
+TEST(ModQTest, DecodesExactlyWhatIsBelowTheOrder) {
+  Bytes32 q;
+  std::memcpy(q.data(), kQ.data(), q.size());
+  EXPECT_FALSE(Scalar::Decode(base::View(q)).ok());
+  Bytes32 below = q, above = q;
+  --below[0];
+  ++above[0];
+  EXPECT_TRUE(Scalar::Decode(base::View(below)).ok());
+  EXPECT_FALSE(Scalar::Decode(base::View(above)).ok());
+  for (size_t i = 0; i < 32; ++i) {
+    Bytes32 more = q, less = q;
+    if (more[i] < 0xff) {
+      ++more[i];
+      EXPECT_FALSE(Scalar::Decode(base::View(more)).ok()) << i;
+    }
+    if (less[i] > 0) {
+      --less[i];
+      EXPECT_TRUE(Scalar::Decode(base::View(less)).ok()) << i;
     }
   }
 }
