@@ -55,6 +55,90 @@ void CheckBallot(benchmark::State& state) {
 }
 BENCHMARK(CheckBallot)->ArgName("questions")->Arg(1)->Arg(4)->Unit(benchmark::kMicrosecond);
 
+/// Bytes of ballots to verdicts, many at once.
+void CheckManyBallots(benchmark::State& state) {
+  const Setup setup(static_cast<uint32_t>(state.range(0)));
+  const auto count = static_cast<size_t>(state.range(1));
+  std::vector<std::string> encoded;
+  for (size_t i = 0; i < std::min<size_t>(count, 64); ++i) {
+    encoded.push_back(EncodeBallot(setup.Make()));
+  }
+  for (auto _ : state) {
+    std::vector<Ballot> ballots;
+    std::vector<std::vector<vartime::Element>> elements(count);
+    for (size_t i = 0; i < count; ++i) {
+      ballots.push_back(
+          *DecodeBallot(setup.context.shape, encoded[i % encoded.size()], &elements[i]));
+    }
+    std::vector<BallotToCheck> items;
+    for (size_t i = 0; i < count; ++i) items.push_back({&setup.context, &ballots[i], elements[i]});
+    for (const absl::Status& verdict : CheckBallots(items)) {
+      if (!verdict.ok()) state.SkipWithError("a valid ballot was refused");
+    }
+  }
+  state.counters["each"] =
+      benchmark::Counter(static_cast<double>(count) * static_cast<double>(state.iterations()),
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+BENCHMARK(CheckManyBallots)
+    ->ArgNames({"questions", "ballots"})
+    ->ArgsProduct({{1, 4}, {16, 64, 256, 1024}})
+    ->Unit(benchmark::kMillisecond);
+
+/// A flood: every ballot's proof is false.
+void CheckInvalidBallots(benchmark::State& state) {
+  const Setup setup(1);
+  std::vector<Ballot> ballots;
+  for (int i = 0; i < 64; ++i) {
+    ballots.push_back(setup.Make());
+    ballots.back().proof.tau = ballots.back().proof.tau + Scalar::FromU64(1);
+  }
+  std::vector<BallotToCheck> items;
+  for (const Ballot& ballot : ballots) items.push_back({&setup.context, &ballot});
+  for (auto _ : state) {
+    for (const absl::Status& verdict : CheckBallots(items)) {
+      if (verdict.ok()) state.SkipWithError("an invalid ballot was accepted");
+    }
+  }
+  state.counters["each"] = benchmark::Counter(
+      static_cast<double>(items.size()) * static_cast<double>(state.iterations()),
+      benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+BENCHMARK(CheckInvalidBallots)->Unit(benchmark::kMillisecond);
+
+/// A register's part of 200 entries, without decoding them.
+void VerifyRegisterEntries(benchmark::State& state) {
+  const Setup setup(1);
+  const TokenInfo& info = setup.context.issuers[0];
+  struct Entry {
+    CredentialKey credential = CredentialKey::New();
+    TokenOffer offer = {};
+    Scalar c = Scalar::Random();
+    IssuerAnswer answer = {};
+    CredentialSignature signature = {};
+  };
+  std::vector<Entry> entries(200);
+  std::vector<IssuanceToVerify> items;
+  for (Entry& e : entries) {
+    IssuerSession session(info);
+    e.offer = session.offer();
+    e.answer = *std::move(session).Respond(setup.issuer, e.c);
+    e.signature = SignCredential(
+        e.credential,
+        CredentialStatement::Request(info.opening, info.style, info.X, e.offer.A, e.offer.C, e.c));
+    items.push_back({&info, &e.credential.V, &e.offer, &e.c, &e.answer, &e.signature});
+  }
+  for (auto _ : state) {
+    for (const absl::Status& verdict : VerifyIssuances(items)) {
+      if (!verdict.ok()) state.SkipWithError("a valid entry was refused");
+    }
+  }
+  state.counters["each"] = benchmark::Counter(
+      static_cast<double>(items.size()) * static_cast<double>(state.iterations()),
+      benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+BENCHMARK(VerifyRegisterEntries)->Unit(benchmark::kMillisecond);
+
 void DecodeBallotBytes(benchmark::State& state) {
   const Setup setup(static_cast<uint32_t>(state.range(0)));
   const std::string bytes = EncodeBallot(setup.Make());

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
 #include "crypto/group.h"
+#include "crypto/vartime/ifma.h"
 #include "ledger/record.h"
 #include "ledger/store/store.h"
 #include "tests/support/election.h"
@@ -97,5 +99,7 @@ int main(int argc, char** argv) {
   urna::crypto::Initialize();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  // Both ways of arithmetic on one machine.
+  if (std::getenv("URNA_BENCH_NO_IFMA") != nullptr) urna::crypto::vartime::ifma_allowed = false;
   benchmark::RunSpecifiedBenchmarks();
 }

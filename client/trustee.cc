@@ -358,7 +358,7 @@ absl::StatusOr<Submission> PrepareDecryption(const poll::State& state, const std
   }
   URNA_RETURN_IF_ERROR(CheckWitnesses(state, note));
   URNA_RETURN_IF_ERROR(CatchUp(state, secrets));
-  const crypto::Ciphertext& sum = state.Aggregate(contest);
+  const crypto::Ciphertext sum = state.Aggregate(contest);
   const Hash32 aggregate = AggregateHash(sum);
   const auto before = secrets->decrypted.find(static_cast<uint16_t>(contest));
   if (before != secrets->decrypted.end() && before->second != aggregate) {

@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <memory>
 #include <numeric>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "crypto/check.h"
+#include "crypto/vartime/batch.h"
 
 namespace urna::crypto {
 namespace {
@@ -392,62 +394,189 @@ absl::Status CheckForm(const BallotContext& context, const Ballot& ballot) {
   return absl::OkStatus();
 }
 
-absl::Status CheckProof(const BallotContext& context, const Ballot& ballot) {
-  const BallotProof& proof = ballot.proof;
-  Transcript transcript = BallotTranscript(context, ballot);
+/// A ballot's proof before its equations are looked at: all that it hashes to and evaluates to.
+struct Proof {
+  const BallotContext* context;
+  const Ballot* ballot;
+  std::vector<vartime::Element> own;           // empty if they came with the ballot
+  std::span<const vartime::Element> elements;  // all points, in the order of EncodeBallot
+  Scalar x;
+  Scalar value;  // sum of y^k x^(d-d_k) Q_k
+};
+
+std::vector<vartime::Element> ElementsOf(const Ballot& ballot) {
+  std::vector<vartime::Element> elements;
+  const auto add = [&elements](const Point& point) { elements.push_back(ToElement(point)); };
+  add(ballot.ballot_key);
+  for (const Ciphertext& contest : ballot.contests) {
+    add(contest.R);
+    for (const Point& C : contest.C) add(C);
+  }
+  add(ballot.proof.A_b);
+  for (const BallotProof::Contest& contest : ballot.proof.contests) {
+    add(contest.A);
+    for (const Point& B : contest.B) add(B);
+  }
+  for (const Point& E : ballot.proof.E) add(E);
+  return elements;
+}
+
+Proof ReadProof(const BallotToCheck& item) {
+  const BallotProof& proof = item.ballot->proof;
+  Proof out;
+  out.context = item.context;
+  out.ballot = item.ballot;
+  out.elements = item.elements;
+  if (out.elements.empty()) {
+    out.own = ElementsOf(*item.ballot);
+    out.elements = out.own;
+  }
+  Transcript transcript = BallotTranscript(*item.context, *item.ballot);
   const Scalar y = ChallengeY(transcript, proof);
-  const Scalar x = ChallengeX(transcript, proof);
-
-  if (MulBase(proof.z_b) != Mul(x, ballot.ballot_key) + proof.A_b) {
-    return ProofInvalid("the ballot key did not sign this ballot");
-  }
-  for (size_t c = 0; c < proof.contests.size(); ++c) {
-    const Ciphertext& ciphertext = ballot.contests[c];
-    const BallotProof::Contest& part = proof.contests[c];
-    const std::string& id = context.shape.contests[c].id;
-    if (MulBase(part.z) != Mul(x, ciphertext.R) + part.A) {
-      return ProofInvalid(base::Cat("contest ", id, ": R is not what was proven"));
-    }
-    for (size_t i = 0; i < part.f.size(); ++i) {
-      if (Mul(part.z, context.keys[i]) + MulBase(part.f[i]) !=
-          Mul(x, ciphertext.C[i]) + part.B[i]) {
-        return ProofInvalid(base::Cat("contest ", id, ", slot ", i, ": C is not what was proven"));
-      }
-    }
-  }
-
-  const std::vector<std::vector<Constraint>> constraints = AllConstraints(context.shape);
+  out.x = ChallengeX(transcript, proof);
+  const std::vector<std::vector<Constraint>> constraints = AllConstraints(item.context->shape);
   const auto d = static_cast<uint32_t>(proof.E.size());
-  Scalar value, weight = Scalar::FromU64(1);
+  Scalar weight = Scalar::FromU64(1);
   for (size_t c = 0; c < constraints.size(); ++c) {
     for (const Constraint& constraint : constraints[c]) {
-      value = value + weight * Power(x, d - constraint.degree()) *
-                          EvaluateConstraint(constraint, proof.contests[c].f, x);
+      Scalar term = weight * EvaluateConstraint(constraint, proof.contests[c].f, out.x);
+      for (uint32_t i = constraint.degree(); i < d; ++i) term = term * out.x;
+      out.value = out.value + term;
       weight = weight * y;
     }
   }
-  Point committed;
-  for (size_t j = d; j-- > 0;) committed = Mul(x, committed) + proof.E[j];
-  if (MulBase(value) + Mul(proof.tau, PedersenH()) != committed) {
-    return ProofInvalid("the votes do not obey the rules");
+  return out;
+}
+
+/// One for the key, per contest one for R and one for each slot, and one for the rules.
+size_t EquationCount(const BallotShape& shape) {
+  size_t count = 2;
+  for (const ContestShape& contest : shape.contests) count += 1 + SlotCount(contest.rule);
+  return count;
+}
+
+std::string BrokenEquation(const BallotShape& shape, size_t equation) {
+  if (equation == 0) return "the ballot key did not sign this ballot";
+  --equation;
+  for (const ContestShape& contest : shape.contests) {
+    if (equation == 0) return base::Cat("contest ", contest.id, ": R is not what was proven");
+    const uint32_t slots = SlotCount(contest.rule);
+    if (equation <= slots) {
+      return base::Cat("contest ", contest.id, ", slot ", equation - 1,
+                       ": C is not what was proven");
+    }
+    equation -= 1 + slots;
+  }
+  return "the votes do not obey the rules";
+}
+
+/// Adds right side minus left side of each equation of section 6, times its weight.
+void AddEquations(const Proof& p, std::span<const Scalar> weights, vartime::Batch& batch) {
+  const Ballot& ballot = *p.ballot;
+  const vartime::Element* encrypted = p.elements.data();
+  const vartime::Element* proven = encrypted + 1;
+  for (const Ciphertext& contest : ballot.contests) proven += 1 + contest.C.size();
+  Scalar base;
+  // x X + M - s G = 0 for a point X, its commitment M and the response s.
+  const auto linear = [&](const Scalar& weight, const Scalar& response) {
+    if (!weight.IsZero()) {
+      base = base - weight * response;
+      batch.Add(weight * p.x, *encrypted);
+      batch.Add(weight, *proven);
+    }
+    ++encrypted;
+    ++proven;
+  };
+  auto weight = weights.begin();
+  linear(*weight++, ballot.proof.z_b);
+  for (const BallotProof::Contest& contest : ballot.proof.contests) {
+    linear(*weight++, contest.z);
+    for (size_t i = 0; i < contest.f.size(); ++i, ++weight) {
+      if (!weight->IsZero()) batch.AddShared(-(*weight * contest.z), p.context->keys[i]);
+      linear(*weight, contest.f[i]);
+    }
+  }
+  if (!weight->IsZero()) {
+    base = base - *weight * p.value;
+    batch.AddPedersenH(-(*weight * ballot.proof.tau));
+    Scalar power = *weight;
+    for (size_t j = 0; j < ballot.proof.E.size(); ++j, ++proven) {
+      batch.Add(power, *proven);
+      power = power * p.x;
+    }
+  }
+  batch.AddBase(base);
+}
+
+bool AllHold(std::span<const Proof* const> proofs) {
+  size_t equations = 0;
+  for (const Proof* proof : proofs) equations += EquationCount(proof->context->shape);
+  const std::vector<Scalar> weights = vartime::Batch::Weights(equations);
+  std::span<const Scalar> left = weights;
+  vartime::Batch batch;
+  for (const Proof* proof : proofs) {
+    AddEquations(*proof, left, batch);
+    left = left.subspan(EquationCount(proof->context->shape));
+  }
+  return batch.IsIdentity();
+}
+
+/// One by one: the first equation that does not hold.
+absl::Status CheckProof(const Proof& proof) {
+  const BallotShape& shape = proof.context->shape;
+  std::vector<Scalar> weights(EquationCount(shape));
+  for (size_t i = 0; i < weights.size(); ++i) {
+    weights[i] = Scalar::FromU64(1);
+    vartime::Batch batch;
+    AddEquations(proof, weights, batch);
+    if (!batch.IsIdentity()) return ProofInvalid(BrokenEquation(shape, i));
+    weights[i] = Scalar();
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckBallot(const BallotContext& context, const Ballot& ballot) {
+/// proofs[i] gets the verdict *verdicts[i], which is OK before.
+void CheckProofs(std::span<const Proof* const> proofs, std::span<absl::Status* const> verdicts) {
+  if (proofs.empty() || AllHold(proofs)) return;
+  if (proofs.size() == 1) {
+    *verdicts[0] = CheckProof(*proofs[0]);
+    return;
+  }
+  const size_t half = proofs.size() / 2;
+  CheckProofs(proofs.first(half), verdicts.first(half));
+  CheckProofs(proofs.subspan(half), verdicts.subspan(half));
+}
+
+absl::Status CheckForms(const BallotContext& context, const Ballot& ballot) {
   URNA_RETURN_IF_ERROR(CheckKeys(context));
   if (context.issuers.size() != context.shape.issuers) {
     return base::Failure(absl::StatusCode::kFailedPrecondition,
                          base::Cat("the context has ", context.issuers.size(),
                                    " issuers, its shape ", context.shape.issuers));
   }
-  URNA_RETURN_IF_ERROR(CheckForm(context, ballot));
-  for (size_t i = 0; i < ballot.tokens.size(); ++i) {
-    URNA_RETURN_IF_ERROR(
-        base::Annotate(VerifyToken(context.issuers[i], ballot.ballot_key, ballot.tokens[i]),
-                       base::Cat("token ", i)));
+  return CheckForm(context, ballot);
+}
+
+/// Tokens of the ballots whose verdict is OK.
+void CheckTokens(std::span<const BallotToCheck> ballots, std::vector<absl::Status>& verdicts) {
+  std::vector<TokenToVerify> tokens;
+  for (size_t b = 0; b < ballots.size(); ++b) {
+    if (!verdicts[b].ok()) continue;
+    const auto& [context, ballot, elements] = ballots[b];
+    for (size_t i = 0; i < ballot->tokens.size(); ++i) {
+      tokens.push_back({&context->issuers[i], &ballot->ballot_key, &ballot->tokens[i]});
+    }
   }
-  return CheckProof(context, ballot);
+  const std::vector<absl::Status> of_tokens = VerifyTokens(tokens);
+  size_t next = 0;
+  for (size_t b = 0; b < ballots.size(); ++b) {
+    if (!verdicts[b].ok()) continue;
+    for (size_t i = 0; i < ballots[b].ballot->tokens.size(); ++i, ++next) {
+      if (verdicts[b].ok()) {
+        verdicts[b] = base::Annotate(of_tokens[next], base::Cat("token ", i));
+      }
+    }
+  }
 }
 
 struct WipeVotes {
@@ -623,19 +752,58 @@ std::string EncodeBallot(const Ballot& ballot) {
 
 namespace {
 
+/// The points of an encoded ballot of the right size, decoded all at once.
+struct DecodedPoints {
+  DecodedPoints(const BallotShape& shape, std::string_view bytes) {
+    size_t at = sizeof(Ballot::revision);
+    const auto take = [&](size_t count) {
+      for (size_t i = 0; i < count; ++i, at += 32) {
+        std::copy_n(base::Data(bytes) + at, 32, encoded.emplace_back().begin());
+      }
+    };
+    take(1);
+    at += 4 * 32 * size_t{shape.issuers};
+    size_t vectors = 0;
+    for (const ContestShape& contest : shape.contests) vectors += 1 + SlotCount(contest.rule);
+    take(vectors);
+    take(1 + vectors);
+    take(shape.degree());
+    points.resize(encoded.size());
+    elements.resize(encoded.size());
+    valid = std::make_unique<bool[]>(encoded.size());
+    Point::DecodeMany(encoded, points, elements, {valid.get(), encoded.size()});
+  }
+  std::vector<base::Bytes32> encoded;
+  std::vector<Point> points;
+  std::vector<vartime::Element> elements;
+  std::unique_ptr<bool[]> valid;
+};
+
 // Reads the fields of a ballot whose size was checked; keeps the first error.
 class BallotReader {
  public:
-  explicit BallotReader(std::string_view bytes) : reader_(bytes) {}
+  BallotReader(std::string_view bytes, const DecodedPoints& decoded)
+      : reader_(bytes), decoded_(decoded) {}
 
   uint16_t Revision() {
     const uint16_t revision = reader_.U16();
     if (revision == 0) Keep(Malformed("revisions count from 1"));
     return revision;
   }
-  Point AnyPoint(std::string_view field) { return Value(Point::Decode(reader_.Raw(32)), field); }
+  Point AnyPoint(std::string_view field) {
+    reader_.Raw(32);
+    const size_t i = next_point_++;
+    // For its message.
+    if (!decoded_.valid[i]) {
+      return Value(Point::Decode(base::View(decoded_.encoded[i])), field);
+    }
+    return decoded_.points[i];
+  }
   Point NonIdentity(std::string_view field) {
-    return Value(Point::DecodeNonIdentity(reader_.Raw(32)), field);
+    const Point point = AnyPoint(field);
+    // A point that is not valid is the identity here, and its own error is kept already.
+    if (point.IsIdentity()) Value(Point::DecodeNonIdentity(point.view()), field);
+    return point;
   }
   Scalar AnyScalar(std::string_view field) { return Value(Scalar::Decode(reader_.Raw(32)), field); }
   void SetPlace(std::string place) { place_ = std::move(place); }
@@ -653,19 +821,23 @@ class BallotReader {
   }
 
   base::Reader reader_;
+  const DecodedPoints& decoded_;
+  size_t next_point_ = 0;
   std::string place_;
   absl::Status status_;
 };
 
 }  // namespace
 
-absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view bytes) {
+absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view bytes,
+                                    std::vector<vartime::Element>* elements) {
   const size_t size = shape.encoded_size();
   if (bytes.size() != size) {
     return Malformed(base::Cat("a ballot of ", bytes.size(), " bytes; one of style ", shape.style,
                                " has ", size));
   }
-  BallotReader reader(bytes);
+  DecodedPoints decoded(shape, bytes);
+  BallotReader reader(bytes, decoded);
   Ballot ballot;
   ballot.revision = reader.Revision();
   ballot.ballot_key = reader.NonIdentity("ballot key");
@@ -714,15 +886,27 @@ absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view b
   reader.SetPlace("proof: ");
   proof.tau = reader.AnyScalar("tau");
   if (!reader.status().ok()) return reader.status();
+  if (elements != nullptr) *elements = std::move(decoded.elements);
   return ballot;
 }
 
 std::vector<absl::Status> CheckBallots(std::span<const BallotToCheck> ballots) {
-  std::vector<absl::Status> verdicts;
-  verdicts.reserve(ballots.size());
-  for (const BallotToCheck& item : ballots) {
-    verdicts.push_back(CheckBallot(*item.context, *item.ballot));
+  std::vector<absl::Status> verdicts(ballots.size());
+  std::vector<Proof> proofs;
+  proofs.reserve(ballots.size());
+  std::vector<const Proof*> to_check;
+  std::vector<absl::Status*> verdicts_on;
+  for (size_t i = 0; i < ballots.size(); ++i) {
+    verdicts[i] = CheckForms(*ballots[i].context, *ballots[i].ballot);
   }
+  CheckTokens(ballots, verdicts);
+  for (size_t i = 0; i < ballots.size(); ++i) {
+    if (!verdicts[i].ok()) continue;
+    proofs.push_back(ReadProof(ballots[i]));
+    to_check.push_back(&proofs.back());
+    verdicts_on.push_back(&verdicts[i]);
+  }
+  CheckProofs(to_check, verdicts_on);
   return verdicts;
 }
 

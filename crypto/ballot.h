@@ -168,18 +168,24 @@ Hash32 OpenedFingerprint(const Hash32& opening, const BallotShape& shape,
 /// E.. | z_b | per contest z f.. | tau. All counts follow from the shape.
 std::string EncodeBallot(const Ballot& ballot);
 /// Strict: canonical points and scalars, exact size, the identity where the protocol allows it
-/// only, revision >= 1. Errors: Reject("ballot.malformed"), Reject("point.not-canonical"),
-/// Reject("point.identity"), Reject("scalar.not-canonical"), with the field's name.
-absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view bytes);
+/// only, revision >= 1. `elements`, if given, becomes the coordinates of all its points, in the
+/// order of the bytes: what checking needs. Errors: Reject("ballot.malformed"),
+/// Reject("point.not-canonical"), Reject("point.identity"), Reject("scalar.not-canonical"), with
+/// the field's name.
+absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view bytes,
+                                    std::vector<vartime::Element>* elements = nullptr);
 
 struct BallotToCheck {
   const BallotContext* context;
   const Ballot* ballot;
+  /// What DecodeBallot gave together with `ballot`; if empty, it is computed.
+  std::span<const vartime::Element> elements = {};
 };
 /// Tokens and proof of each ballot; out[i] is the verdict on in[i], the same as if it were checked
-/// alone. Errors: Reject("token.invalid"), Reject("ballot.proof-invalid"); for a ballot that
-/// DecodeBallot would not return, Reject("ballot.malformed"); FailedPrecondition for a context
-/// with too few keys or issuers.
+/// alone: the proofs of many are one multi-scalar multiplication, and when that fails, halves of it
+/// are tried until the ballots are found that are to blame. Errors: Reject("token.invalid"),
+/// Reject("ballot.proof-invalid"); for a ballot that DecodeBallot would not return,
+/// Reject("ballot.malformed"); FailedPrecondition for a context with too few keys or issuers.
 std::vector<absl::Status> CheckBallots(std::span<const BallotToCheck> ballots);
 
 /// The transcript up to challenge y, shared by prover and verifier: everything a ballot says but

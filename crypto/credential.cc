@@ -152,28 +152,22 @@ Transcript CredentialStatement::transcript() const {
   return transcript;
 }
 
-namespace {
-
-Scalar CredentialChallenge(Transcript& transcript, const Point& U) {
-  return transcript.Append("U", U).Challenge("c");
+Scalar CredentialStatement::Challenge(const Point& V, const Point& U) const {
+  return transcript().Append("V", V).Append("U", U).Challenge("c");
 }
-
-}  // namespace
 
 CredentialSignature SignCredential(const CredentialKey& key, const CredentialStatement& statement) {
   Transcript transcript = statement.transcript();
   transcript.Append("V", key.V);
   const SecretScalar u = Hedge(transcript, {base::View(key.k.Expose())}).Next();
   const Point U = MulBase(u);
-  const Scalar c = CredentialChallenge(transcript, U);
+  const Scalar c = statement.Challenge(key.V, U);
   return CredentialSignature{U, (u + key.k * c).Publish()};
 }
 
 absl::Status VerifyCredential(const Point& V, const CredentialStatement& statement,
                               const CredentialSignature& signature) {
-  Transcript transcript = statement.transcript();
-  transcript.Append("V", V);
-  const Scalar c = CredentialChallenge(transcript, signature.U);
+  const Scalar c = statement.Challenge(V, signature.U);
   if (V.IsIdentity() || signature.U.IsIdentity() ||
       MulBase(signature.z) != signature.U + Mul(c, V)) {
     return base::Reject("credential.signature-invalid",

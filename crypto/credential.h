@@ -44,6 +44,8 @@ class CredentialStatement {
 
   /// Transcript "credential" with purpose and items appended; V and U come next.
   Transcript transcript() const;
+  /// c of a signature by V with commitment U.
+  Scalar Challenge(const Point& V, const Point& U) const;
 
  private:
   friend class CredentialStatementForTest;

@@ -2,12 +2,16 @@
 
 #include <sodium.h>
 
+#include <array>
+#include <bit>
 #include <string>
+#include <vector>
 
 #include "base/codec.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "crypto/check.h"
+#include "crypto/vartime/multi_mul.h"
 
 namespace urna::crypto {
 namespace {
@@ -54,9 +58,10 @@ base::Bytes32 ScalarMultBase(const uint8_t* scalar) {
 void Initialize() { Check(sodium_init() >= 0, "libsodium cannot be initialised"); }
 
 absl::StatusOr<Scalar> Scalar::Decode(std::string_view bytes) {
-  if (bytes.size() != 32 || !IsCanonicalScalar(base::Data(bytes))) return BadScalar(bytes.size());
+  if (bytes.size() != 32) return BadScalar(bytes.size());
   Scalar out;
   std::memcpy(out.bytes_.data(), bytes.data(), out.bytes_.size());
+  if (!vartime::IsBelowQ(out.words())) return BadScalar(bytes.size());
   return out;
 }
 
@@ -67,8 +72,15 @@ Scalar Scalar::FromU64(uint64_t value) {
 }
 
 Scalar Scalar::FromUniform(const Hash64& bytes) {
+  std::array<uint64_t, 8> words;
+  std::memcpy(words.data(), bytes.data(), sizeof words);
+  return Scalar(vartime::ReduceModQ(words));
+}
+
+Scalar Scalar::FromShort(const base::Bytes32& bytes) {
+  Check(bytes[31] < 16, "a short scalar is below 2^252");
   Scalar out;
-  crypto_core_ristretto255_scalar_reduce(out.bytes_.data(), bytes.data());
+  out.bytes_ = bytes;
   return out;
 }
 
@@ -78,29 +90,30 @@ Scalar Scalar::Random() {
   return out;
 }
 
-Scalar Scalar::operator+(const Scalar& other) const {
-  Scalar out;
-  crypto_core_ristretto255_scalar_add(out.bytes_.data(), bytes_.data(), other.bytes_.data());
+Scalar::Scalar(const vartime::ModQ& words) {
+  std::memcpy(bytes_.data(), words.data(), sizeof words);
+}
+
+vartime::ModQ Scalar::words() const {
+  static_assert(std::endian::native == std::endian::little);
+  vartime::ModQ out;
+  std::memcpy(out.data(), bytes_.data(), sizeof out);
   return out;
+}
+
+Scalar Scalar::operator+(const Scalar& other) const {
+  return Scalar(vartime::AddModQ(words(), other.words()));
 }
 
 Scalar Scalar::operator-(const Scalar& other) const {
-  Scalar out;
-  crypto_core_ristretto255_scalar_sub(out.bytes_.data(), bytes_.data(), other.bytes_.data());
-  return out;
+  return Scalar(vartime::SubModQ(words(), other.words()));
 }
 
 Scalar Scalar::operator*(const Scalar& other) const {
-  Scalar out;
-  crypto_core_ristretto255_scalar_mul(out.bytes_.data(), bytes_.data(), other.bytes_.data());
-  return out;
+  return Scalar(vartime::MulModQ(words(), other.words()));
 }
 
-Scalar Scalar::operator-() const {
-  Scalar out;
-  crypto_core_ristretto255_scalar_negate(out.bytes_.data(), bytes_.data());
-  return out;
-}
+Scalar Scalar::operator-() const { return Scalar() - *this; }
 
 Scalar Scalar::Invert() const {
   Scalar out;
@@ -192,19 +205,26 @@ Scalar SecretScalar::Publish() const {
 }
 
 absl::StatusOr<Point> Point::Decode(std::string_view bytes) {
-  // libsodium 1.0.18 ignores bit 255. All else it checks as RFC 9496 4.3.1 asks, and what passes
-  // re-encodes to itself: no second encoding, no need to pay for an encoding here.
   if (bytes.size() != 32) {
     return base::Reject("point.not-canonical",
                         base::Cat("a point of ", bytes.size(), " bytes instead of 32"));
   }
-  if (base::Data(bytes)[31] >= 0x80 ||
-      crypto_core_ristretto255_is_valid_point(base::Data(bytes)) != 1) {
-    return base::Reject("point.not-canonical", "not the canonical encoding of a group element");
-  }
   Point out;
   std::memcpy(out.bytes_.data(), bytes.data(), out.bytes_.size());
+  if (!vartime::Element::Decode(out.bytes_).has_value()) {
+    return base::Reject("point.not-canonical", "not the canonical encoding of a group element");
+  }
   return out;
+}
+
+void Point::DecodeMany(std::span<const base::Bytes32> bytes, std::span<Point> out,
+                       std::span<vartime::Element> elements, std::span<bool> valid) {
+  Check(bytes.size() == out.size(), "as many places as points");
+  vartime::Element::DecodeMany(bytes, elements, valid);
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    out[i] = Point();
+    if (valid[i]) out[i].bytes_ = bytes[i];
+  }
 }
 
 absl::StatusOr<Point> Point::DecodeNonIdentity(std::string_view bytes) {
@@ -265,10 +285,25 @@ Point MulBase(const SecretScalar& scalar) {
 }
 
 Point MultiMulVartime(std::span<const Scalar> scalars, std::span<const Point> points) {
-  Check(scalars.size() == points.size(), "as many scalars as points are needed");
-  Point sum;
-  for (size_t i = 0; i < points.size(); ++i) sum += Mul(scalars[i], points[i]);
-  return sum;
+  std::vector<vartime::Element> elements;
+  elements.reserve(points.size());
+  for (const Point& point : points) elements.push_back(ToElement(point));
+  return ToPoint(vartime::MultiMul(scalars, elements));
+}
+
+vartime::Element ToElement(const Point& point) {
+  const auto element = vartime::Element::Decode(point.bytes());
+  Check(element.has_value(), "invalid point");
+  return *element;
+}
+
+Point ToPoint(const vartime::Element& element) { return ToPoints({&element, 1})[0]; }
+
+std::vector<Point> ToPoints(std::span<const vartime::Element> elements) {
+  const std::vector<base::Bytes32> encoded = vartime::Element::EncodeMany(elements);
+  std::vector<Point> out(encoded.size());
+  for (size_t i = 0; i < out.size(); ++i) out[i].bytes_ = encoded[i];
+  return out;
 }
 
 Point Generator(std::string_view name) {

@@ -6,18 +6,21 @@
 #include <initializer_list>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/bytes.h"
 #include "crypto/hash.h"
 #include "crypto/secret.h"
+#include "crypto/vartime/element.h"
+#include "crypto/vartime/modq.h"
 
 namespace urna::crypto {
 
 /// Initialises libsodium; aborts if it cannot. Call once at the start of every program.
 void Initialize();
 
-/// A public integer modulo the group order q. docs/protocol.md section 2.
+/// A public integer modulo the group order q, in variable time. docs/protocol.md section 2.
 class Scalar {
  public:
   /// Zero.
@@ -28,7 +31,10 @@ class Scalar {
   static Scalar FromU64(uint64_t value);
   /// 64 bytes little-endian, reduced mod q.
   static Scalar FromUniform(const Hash64& bytes);
-  /// Uniform and public: weights of batch checks.
+  /// Below 2^252, which every value is whose last byte is below 16: little-endian.
+  /// Precondition: just so.
+  static Scalar FromShort(const base::Bytes32& bytes);
+  /// Uniform and public.
   static Scalar Random();
 
   Scalar operator+(const Scalar& other) const;
@@ -42,9 +48,11 @@ class Scalar {
   bool operator==(const Scalar&) const = default;
   const base::Bytes32& bytes() const { return bytes_; }
   std::string_view view() const { return base::View(bytes_); }
+  vartime::ModQ words() const;
 
  private:
   friend class SecretScalar;
+  explicit Scalar(const vartime::ModQ& words);
   base::Bytes32 bytes_;
 };
 
@@ -100,6 +108,10 @@ class Point {
   static absl::StatusOr<Point> Decode(std::string_view bytes);
   /// As Decode, and refuses the identity. Errors: also Reject("point.identity").
   static absl::StatusOr<Point> DecodeNonIdentity(std::string_view bytes);
+  /// Decode for many, faster, together with their coordinates. out[i] and elements[i] belong to
+  /// bytes[i]; where valid[i] is false they are the identity. Equal lengths.
+  static void DecodeMany(std::span<const base::Bytes32> bytes, std::span<Point> out,
+                         std::span<vartime::Element> elements, std::span<bool> valid);
   static const Point& Base();
   /// RFC 9496 one-way map of 64 uniform bytes.
   static Point FromUniform(const Hash64& bytes);
@@ -123,8 +135,14 @@ class Point {
   friend Point Mul(const SecretScalar&, const Point&);
   friend Point MulBase(const Scalar&);
   friend Point MulBase(const SecretScalar&);
+  friend std::vector<Point> ToPoints(std::span<const vartime::Element>);
   base::Bytes32 bytes_;
 };
+
+/// The coordinates of a public point, for arithmetic in variable time, and back.
+vartime::Element ToElement(const Point& point);
+Point ToPoint(const vartime::Element& element);
+std::vector<Point> ToPoints(std::span<const vartime::Element> elements);
 
 Point Mul(const Scalar& scalar, const Point& point);
 Point MulBase(const Scalar& scalar);

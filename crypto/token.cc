@@ -2,18 +2,32 @@
 
 #include <sodium.h>
 
+#include <mutex>
+#include <optional>
 #include <utility>
 
 #include "base/status.h"
 #include "crypto/transcript.h"
+#include "crypto/vartime/batch.h"
+#include "crypto/vartime/fixed_base.h"
 
 namespace urna::crypto {
 namespace {
+
+// Digits of the tables of a poll's issuers and styles: 165 KB for each point.
+constexpr unsigned kTokenWindow = 6;
 
 Transcript IssuerTranscript(const Point& X, const Hash32& poll, uint64_t issuer) {
   Transcript transcript("issuer-key");
   transcript.Append("poll", poll).Append("issuer", issuer).Append("X", X);
   return transcript;
+}
+
+/// What a credential's signature of a request has as its challenge.
+Scalar CredentialRequestChallenge(const TokenInfo& info, const TokenOffer& offer, const Scalar& c,
+                                  const Point& V, const Point& U) {
+  return CredentialStatement::Request(info.opening, info.style, info.X, offer.A, offer.C, c)
+      .Challenge(V, U);
 }
 
 Scalar TokenChallenge(const TokenInfo& info, const Point& A, const Point& C, const Point& BK) {
@@ -62,12 +76,34 @@ absl::Status VerifyIssuer(const Point& X, const IssuerPossession& proof, const H
   return absl::OkStatus();
 }
 
+struct TokenInfo::Tables {
+  /// The tables of `info`, whose tables_ these are unless its points were changed since.
+  static std::shared_ptr<const Tables> Of(const TokenInfo& info) {
+    const std::shared_ptr<Tables>& shared = info.tables_;
+    std::call_once(shared->once, [&] { shared->Make(info); });
+    if (shared->of_X == info.X && shared->of_Z == info.Z) return shared;
+    const auto own = std::make_shared<Tables>();
+    own->Make(info);
+    return own;
+  }
+  void Make(const TokenInfo& info) {
+    of_X = info.X;
+    of_Z = info.Z;
+    X.emplace(ToElement(info.X), kTokenWindow);
+    Z.emplace(ToElement(info.Z), kTokenWindow);
+  }
+  std::once_flag once;
+  Point of_X, of_Z;
+  std::optional<vartime::FixedBase> X, Z;
+};
+
 TokenInfo::TokenInfo(const Hash32& opening_in, std::string_view style_in, const Point& X_in)
     : opening(opening_in),
       style(style_in),
       X(X_in),
       Z(Point::FromUniform(
-          FramedHash({"token-info", base::View(opening_in), style_in, X_in.view()}))) {}
+          FramedHash({"token-info", base::View(opening_in), style_in, X_in.view()}))),
+      tables_(std::make_shared<Tables>()) {}
 
 IssuerSession::IssuerSession(const TokenInfo& info)
     : IssuerSession(info, SecretScalar::Random(), SecretScalar::Random(), SecretScalar::Random()) {}
@@ -110,6 +146,61 @@ absl::Status VerifyAnswer(const TokenInfo& info, const TokenOffer& offer, const 
     return base::Reject("token.answer-invalid", "s does not answer the challenge");
   }
   return absl::OkStatus();
+}
+
+namespace {
+
+absl::Status VerifyIssuance(const IssuanceToVerify& e) {
+  const auto statement = CredentialStatement::Request(e.info->opening, e.info->style, e.info->X,
+                                                      e.offer->A, e.offer->C, *e.c);
+  URNA_RETURN_IF_ERROR(VerifyCredential(*e.V, statement, *e.signature));
+  if (e.c->IsZero()) return base::Reject("token.challenge-zero", "the challenge is zero");
+  return VerifyAnswer(*e.info, *e.offer, *e.c, *e.answer);
+}
+
+/// Whether every issuance can be in a batch and all its equations hold. False says nothing about a
+/// single one.
+bool AllHold(std::span<const IssuanceToVerify> entries) {
+  const std::vector<Scalar> weights = vartime::Batch::Weights(3 * entries.size());
+  vartime::Batch batch;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const auto& [info, V, offer, c, answer, signature] = entries[i];
+    for (const Point* point : {&info->X, V, &offer->A, &offer->C, &signature->U}) {
+      if (point->IsIdentity()) return false;
+    }
+    if (c->IsZero() || answer->y.IsZero()) return false;
+    const Scalar challenge = CredentialRequestChallenge(*info, *offer, *c, *V, signature->U);
+    const Scalar &w0 = weights[3 * i], &w1 = weights[3 * i + 1], &w2 = weights[3 * i + 2];
+    // U + cV - zG, tG + yZ - C and A + cyX - sG: the second with its sign turned, so that all
+    // weights on points that occur once stay short.
+    batch.Add(w0, ToElement(signature->U));
+    batch.Add(w0 * challenge, ToElement(*V));
+    batch.Add(w1, ToElement(offer->C));
+    batch.AddShared(-(w1 * answer->y), info->Z);
+    batch.Add(w2, ToElement(offer->A));
+    batch.AddShared(w2 * *c * answer->y, info->X);
+    batch.AddBase(-(w0 * signature->z + w1 * answer->t + w2 * answer->s));
+  }
+  return batch.IsIdentity();
+}
+
+void VerifyHalves(std::span<const IssuanceToVerify> entries, std::span<absl::Status> verdicts) {
+  if (entries.empty() || AllHold(entries)) return;
+  if (entries.size() == 1) {
+    verdicts[0] = VerifyIssuance(entries[0]);
+    return;
+  }
+  const size_t half = entries.size() / 2;
+  VerifyHalves(entries.first(half), verdicts.first(half));
+  VerifyHalves(entries.subspan(half), verdicts.subspan(half));
+}
+
+}  // namespace
+
+std::vector<absl::Status> VerifyIssuances(std::span<const IssuanceToVerify> entries) {
+  std::vector<absl::Status> verdicts(entries.size());
+  VerifyHalves(entries, verdicts);
+  return verdicts;
 }
 
 Omega NewOmega() {
@@ -161,19 +252,39 @@ absl::StatusOr<Token> TokenRequest::Unblind(const IssuerAnswer& answer) const {
 }
 
 absl::Status VerifyToken(const TokenInfo& info, const Point& BK, const Token& token) {
-  if (info.X.IsIdentity() || BK.IsIdentity()) {
-    return base::Reject("token.invalid", "the issuer's or the ballot key is the identity");
+  const TokenToVerify one{&info, &BK, &token};
+  return VerifyTokens({&one, 1})[0];
+}
+
+std::vector<absl::Status> VerifyTokens(std::span<const TokenToVerify> tokens) {
+  std::vector<absl::Status> verdicts(tokens.size());
+  // A' and C' of each token that is not refused before.
+  std::vector<vartime::FixedSum> sums;
+  std::vector<size_t> owners;
+  std::vector<std::shared_ptr<const TokenInfo::Tables>> tables;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    const auto& [info, BK, token] = tokens[i];
+    if (info->X.IsIdentity() || BK->IsIdentity()) {
+      verdicts[i] = base::Reject("token.invalid", "the issuer's or the ballot key is the identity");
+    } else if (token->c.IsZero() || token->y.IsZero()) {
+      verdicts[i] = base::Reject("token.invalid", "c or y of the token is zero");
+    } else {
+      tables.push_back(TokenInfo::Tables::Of(*info));
+      const vartime::FixedBase* const G = &vartime::FixedBase::OfBase();
+      sums.push_back({G, token->s, &*tables.back()->X, -(token->c * token->y)});
+      sums.push_back({G, token->t, &*tables.back()->Z, token->y});
+      owners.push_back(i);
+    }
   }
-  if (token.c.IsZero() || token.y.IsZero()) {
-    return base::Reject("token.invalid", "c or y of the token is zero");
+  const std::vector<Point> points = ToPoints(vartime::SumFixed(sums));
+  for (size_t k = 0; k < owners.size(); ++k) {
+    const auto& [info, BK, token] = tokens[owners[k]];
+    if (TokenChallenge(*info, points[2 * k], points[2 * k + 1], *BK) != token->c) {
+      verdicts[owners[k]] = base::Reject(
+          "token.invalid", "the issuer did not sign this ballot key for this poll and style");
+    }
   }
-  const Point C = MulBase(token.t) + Mul(token.y, info.Z);
-  const Point A = MulBase(token.s) - Mul(token.c * token.y, info.X);
-  if (TokenChallenge(info, A, C, BK) != token.c) {
-    return base::Reject("token.invalid",
-                        "the issuer did not sign this ballot key for this poll and style");
-  }
-  return absl::OkStatus();
+  return verdicts;
 }
 
 }  // namespace urna::crypto

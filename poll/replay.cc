@@ -13,7 +13,7 @@ namespace urna::poll {
 namespace {
 
 // Small enough to spread over cores, large enough for a batch check to pay.
-constexpr size_t kChunk = 32;
+constexpr size_t kChunk = 256;
 
 // Ballots and register parts need only what opening fixed, so a run of them is checked in parallel.
 bool IsParallel(std::string_view record) {

@@ -41,31 +41,35 @@ absl::Status CheckRegisterPart(const PollContext& context, const RegisterPart& p
   if (part.issuer >= context.definition->issuers.size()) {
     return Reject("register.issuer-unknown", Cat("issuer ", part.issuer));
   }
-  for (size_t i = 0; i < part.entries.size(); ++i) {
-    const RegisterEntry& entry = part.entries[i];
-    if (entry.style >= context.styles.size()) {
-      return Reject("register.style-unknown", Cat("entry ", i, ": style ", entry.style));
-    }
-    const crypto::TokenInfo& info = context.styles[entry.style].issuers[part.issuer];
-    const auto statement = crypto::CredentialStatement::Request(
-        info.opening, info.style, info.X, entry.offer.A, entry.offer.C, entry.c);
-    absl::Status status = crypto::VerifyCredential(entry.credential, statement, entry.signature);
-    if (status.ok() && entry.c.IsZero()) {
-      status = Reject("token.challenge-zero", "the challenge is zero");
-    }
-    if (status.ok()) status = crypto::VerifyAnswer(info, entry.offer, entry.c, entry.answer);
-    if (!status.ok()) {
-      return base::Annotate(status,
-                            Cat("entry ", i, ", credential ", base::Hex(entry.credential.bytes())));
-    }
+  std::vector<crypto::IssuanceToVerify> issuances;
+  for (const RegisterEntry& entry : part.entries) {
+    if (entry.style >= context.styles.size()) break;
+    issuances.push_back({&context.styles[entry.style].issuers[part.issuer], &entry.credential,
+                         &entry.offer, &entry.c, &entry.answer, &entry.signature});
+  }
+  const std::vector<absl::Status> verdicts = crypto::VerifyIssuances(issuances);
+  for (size_t i = 0; i < verdicts.size(); ++i) {
+    if (verdicts[i].ok()) continue;
+    return base::Annotate(verdicts[i], Cat("entry ", i, ", credential ",
+                                           base::Hex(part.entries[i].credential.bytes())));
+  }
+  if (const size_t i = issuances.size(); i < part.entries.size()) {
+    return Reject("register.style-unknown", Cat("entry ", i, ": style ", part.entries[i].style));
   }
   return absl::OkStatus();
 }
 
 struct Decoded {
   Payload payload;
-  std::optional<crypto::Ballot> ballot;
+  std::optional<DecodedBallot> ballot;
 };
+
+absl::StatusOr<DecodedBallot> DecodeWithElements(const crypto::BallotShape& shape,
+                                                 std::string_view bytes) {
+  DecodedBallot decoded;
+  URNA_ASSIGN_OR_RETURN(decoded.ballot, crypto::DecodeBallot(shape, bytes, &decoded.elements));
+  return decoded;
+}
 
 absl::StatusOr<Decoded> DecodeWithBallot(const Definition* definition, const PollContext* context,
                                          const RawPayload& raw) {
@@ -74,7 +78,7 @@ absl::StatusOr<Decoded> DecodeWithBallot(const Definition* definition, const Pol
   if (const auto* cast = std::get_if<BallotCast>(&decoded.payload)) {
     if (context == nullptr) return Reject("ballot.not-open", "a ballot before the poll was opened");
     URNA_ASSIGN_OR_RETURN(decoded.ballot,
-                          crypto::DecodeBallot(context->styles[cast->style].shape, cast->ballot));
+                          DecodeWithElements(context->styles[cast->style].shape, cast->ballot));
   }
   return decoded;
 }
@@ -105,7 +109,8 @@ std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(const Definition* defi
   // `decoded` no longer grows: pointers into it stay valid.
   for (const size_t i : ballot_of) {
     const auto& cast = std::get<BallotCast>(decoded[i]->payload);
-    ballots.push_back({&context->styles[cast.style], &*decoded[i]->ballot});
+    const DecodedBallot& ballot = *decoded[i]->ballot;
+    ballots.push_back({&context->styles[cast.style], &ballot.ballot, ballot.elements});
   }
   const std::vector<absl::Status> verdicts = crypto::CheckBallots(ballots);
   for (size_t b = 0; b < ballots.size(); ++b) {
@@ -325,7 +330,7 @@ absl::Status State::On(const DefinitionPart& p, const Input&) {
   trustee_records_.assign(d.trustees.size(), 0);
   end_ = d.end;
   for (const Contest& contest : d.contests) {
-    sums_.push_back({Point(), std::vector<Point>(crypto::SlotCount(contest.rule))});
+    sums_.emplace_back(1 + crypto::SlotCount(contest.rule));
   }
   issued_.assign(d.issuers.size(), std::vector<uint64_t>(d.styles.size(), 0));
   last_count_done_.assign(d.issuers.size(), false);
@@ -565,7 +570,7 @@ absl::Status State::On(const BallotCast& p, const Input& in) {
     return Reject("ballot.time",
                   Cat("cast at ", base::FormatUtc(in.time), ", outside the time of casting"));
   }
-  const crypto::Ballot& ballot = *in.checked.ballot_;
+  const crypto::Ballot& ballot = in.checked.ballot_->ballot;
   const auto found = ballots_.find(ballot.ballot_key);
   const bool again = found != ballots_.end();
   if (again) {
@@ -589,30 +594,34 @@ absl::Status State::On(const BallotCast& p, const Input& in) {
     URNA_ASSIGN_OR_RETURN(const Payload old,
                           DecodePayload(record.kind, record.payload, definition_.get()));
     URNA_ASSIGN_OR_RETURN(
-        const crypto::Ballot old_ballot,
-        crypto::DecodeBallot(context_->styles[p.style].shape, std::get<BallotCast>(old).ballot));
+        const DecodedBallot old_ballot,
+        DecodeWithElements(context_->styles[p.style].shape, std::get<BallotCast>(old).ballot));
     AddBallot(old_ballot, p.style, /*add=*/false);
     if (!entry.again) ++styles_[p.style].again;
   } else {
     ++styles_[p.style].keys;
   }
-  AddBallot(ballot, p.style, /*add=*/true);
+  AddBallot(*in.checked.ballot_, p.style, /*add=*/true);
   ballots_[ballot.ballot_key] = {size(), in.checked.hash(), p.style, ballot.revision, again};
   ++styles_[p.style].records;
   ++ballot_records_;
   return absl::OkStatus();
 }
 
-void State::AddBallot(const crypto::Ballot& ballot, uint16_t style, bool add) {
-  const std::vector<uint32_t>& contests = definition_->styles[style].contests;
-  for (size_t c = 0; c < contests.size(); ++c) {
-    crypto::Ciphertext& sum = sums_[contests[c]];
-    const crypto::Ciphertext& one = ballot.contests[c];
-    sum.R = add ? sum.R + one.R : sum.R - one.R;
-    for (size_t i = 0; i < sum.C.size(); ++i) {
-      sum.C[i] = add ? sum.C[i] + one.C[i] : sum.C[i] - one.C[i];
+void State::AddBallot(const DecodedBallot& decoded, uint16_t style, bool add) {
+  // The ciphertexts follow the ballot key.
+  auto next = decoded.elements.begin() + 1;
+  for (const uint32_t contest : definition_->styles[style].contests) {
+    for (crypto::vartime::Element& sum : sums_[contest]) {
+      sum = add ? sum + *next : sum - *next;
+      ++next;
     }
   }
+}
+
+crypto::Ciphertext State::Aggregate(uint32_t contest) const {
+  const std::vector<Point> points = crypto::ToPoints(sums_.at(contest));
+  return {points.front(), {points.begin() + 1, points.end()}};
 }
 
 absl::Status State::On(const IssuanceCounted& p, const Input&) {
@@ -945,9 +954,9 @@ uint32_t State::ShareCount(uint32_t contest) const {
 
 State::DecryptionInput State::DecryptionInputFor(uint32_t contest, uint32_t trustee) const {
   DecryptionInput input;
-  input.R = {sums_.at(contest).R};
+  input.R = {crypto::ToPoint(sums_.at(contest).front())};
   const std::vector<Point>& all = public_shares_.at(Index(trustee));
-  input.P.assign(all.begin(), all.begin() + static_cast<ptrdiff_t>(sums_[contest].C.size()));
+  input.P.assign(all.begin(), all.begin() + static_cast<ptrdiff_t>(sums_[contest].size() - 1));
   return input;
 }
 
@@ -977,7 +986,7 @@ absl::Status State::On(const DecryptionPart& p, const Input&) {
   URNA_RETURN_IF_ERROR(CheckParticipant("trustee", definition_->trustees[Index(p.trustee)].key, p,
                                         p.trustee, trustee_records_[Index(p.trustee)],
                                         p.signature));
-  const auto slots = static_cast<uint32_t>(sums_[p.contest].C.size());
+  const auto slots = static_cast<uint32_t>(sums_[p.contest].size() - 1);
   URNA_ASSIGN_OR_RETURN(crypto::DecryptionShare share, DecodeDecryptionShare(p.data, slots));
   const DecryptionInput input = DecryptionInputFor(p.contest, p.trustee);
   const crypto::DecryptionStatement statement{.opening = context_->opening,
@@ -1067,7 +1076,8 @@ absl::StatusOr<Result> State::ComputeResult() const {
                           d.trustees_needed, " decryption shares"));
       }
       const uint64_t bound = contest.ballots * crypto::LargestValue(d.contests[c].rule);
-      const std::vector<Point> values = crypto::CombineDecryption(sums_[c].C, trustees, decrypted);
+      const std::vector<Point> values =
+          crypto::CombineDecryption(Aggregate(c).C, trustees, decrypted);
       for (size_t o = 0; o < options; ++o) {
         URNA_ASSIGN_OR_RETURN(contest.online[o], crypto::DiscreteLogVartime(values[o], bound));
       }

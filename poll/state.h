@@ -35,6 +35,12 @@ struct RawPayload {
   std::string_view bytes;
 };
 
+/// A ballot with the coordinates of its points, in the order of its bytes.
+struct DecodedBallot {
+  crypto::Ballot ballot;
+  std::vector<crypto::vartime::Element> elements;
+};
+
 /// A payload that was decoded and, for ballots and register parts, whose proofs hold. Only the
 /// functions below make one, so that nothing unchecked reaches the state.
 class CheckedPayload {
@@ -51,11 +57,11 @@ class CheckedPayload {
   friend absl::StatusOr<CheckedPayload> DecodeStored(const Definition*, const PollContext*,
                                                      const RawPayload&);
   friend class State;
-  CheckedPayload(Payload payload, std::optional<crypto::Ballot> ballot, const Hash32& hash)
+  CheckedPayload(Payload payload, std::optional<DecodedBallot> ballot, const Hash32& hash)
       : payload_(std::move(payload)), ballot_(std::move(ballot)), hash_(hash) {}
 
   Payload payload_;
-  std::optional<crypto::Ballot> ballot_;  // kBallotCast only
+  std::optional<DecodedBallot> ballot_;  // kBallotCast only
   Hash32 hash_;
 };
 
@@ -234,7 +240,7 @@ class State {
   /// Whether the contest is decrypted: not withheld and not without any ballot.
   bool NeedsDecryption(uint32_t contest) const;
   /// The sum of the counted ballots' ciphertexts.
-  const crypto::Ciphertext& Aggregate(uint32_t contest) const { return sums_[contest]; }
+  crypto::Ciphertext Aggregate(uint32_t contest) const;
   bool HasShare(uint32_t contest, uint32_t trustee) const;
   /// The outcome of the public draw; nullopt if there was none.
   const std::optional<std::string>& lot() const { return course_.lot; }
@@ -286,7 +292,7 @@ class State {
   /// "trustee 2 (Jan Kowalski)".
   std::string TrusteeName(uint32_t trustee) const;
   absl::Status TakeCeremonyEnd();
-  void AddBallot(const crypto::Ballot& ballot, uint16_t style, bool add);
+  void AddBallot(const DecodedBallot& decoded, uint16_t style, bool add);
   absl::StatusOr<size_t> RollSlot(const Point& credential) const;
   std::vector<uint64_t> InRegisters(uint8_t mask) const;
   absl::Status CheckEligibility(uint32_t sealing_issuer) const;
@@ -360,7 +366,8 @@ class State {
   uint64_t end_ = 0;
   absl::flat_hash_map<Point, BallotEntry> ballots_;  // by ballot key
   uint64_t ballot_records_ = 0;
-  std::vector<crypto::Ciphertext> sums_;       // by contest
+  // R, C_1 .. of the counted ballots, by contest.
+  std::vector<std::vector<crypto::vartime::Element>> sums_;
   std::vector<std::vector<uint64_t>> issued_;  // by issuer, style
   std::vector<bool> last_count_done_;
 

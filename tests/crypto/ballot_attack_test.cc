@@ -275,6 +275,30 @@ TEST(BallotRuleAttackTest, ErrorsDoNotCancelBetweenContests) {
   EXPECT_THAT(poll.Check(poll.Forge({{2, -1}, {-1, 2}})), IsRejected(kInvalid));
 }
 
+TEST(BallotBatchAttackTest, ErrorsDoNotCancelBetweenEquationsThatAreCheckedTogether) {
+  const TestPoll poll({{"c", Choose{0, 1, 2}}});
+  const Ballot honest = poll.Vote({{1, 0}});
+  // Responses come after all challenges. One G too many here and one too few there: with equal
+  // weights the sum of all equations would hold.
+  Ballot more = poll.Vote({{0, 1}}), less = poll.Vote({{1, 0}});
+  more.proof.z_b = more.proof.z_b + One();
+  less.proof.z_b = less.proof.z_b - One();
+  Ballot inside = poll.Vote({{0, 0}});
+  inside.proof.z_b = inside.proof.z_b + One();
+  inside.proof.contests[0].f[0] = inside.proof.contests[0].f[0] - One();
+  std::vector<BallotToCheck> items;
+  for (const Ballot* ballot :
+       std::initializer_list<const Ballot*>{&honest, &more, &less, &inside, &honest}) {
+    items.push_back({&poll.context, ballot});
+  }
+  const std::vector<absl::Status> verdicts = CheckBallots(items);
+  EXPECT_THAT(verdicts[0], Ok());
+  EXPECT_THAT(verdicts[1], IsRejected("ballot.proof-invalid"));
+  EXPECT_THAT(verdicts[2], IsRejected("ballot.proof-invalid"));
+  EXPECT_THAT(verdicts[3], IsRejected("ballot.proof-invalid"));
+  EXPECT_THAT(verdicts[4], Ok());
+}
+
 TEST_F(BallotAttackTest, AnotherBallotKeyWithoutItsTokensIsRefused) {
   const BallotKey other = DeriveBallotKey(NewOmega(), poll.context.opening);
   const Ballot forged = BallotAttacks::Forge(poll.context, other, poll.tokens, {{1, 0}, {0, 0, 0}});

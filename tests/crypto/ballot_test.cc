@@ -307,6 +307,59 @@ TEST(BallotTest, VerdictsOfManyAreThoseOfEach) {
   EXPECT_TRUE(CheckBallots({}).empty());
 }
 
+TEST(BallotTest, VerdictsDoNotDependOnWhatElseIsChecked) {
+  const TestPoll poll({{"c", Choose{0, 1, 2}}}), other({{"d", Score{.max = 2, .n = 2}}}, 2);
+  std::vector<Ballot> ballots;
+  std::vector<const BallotContext*> contexts;
+  for (size_t i = 0; i < 70; ++i) {
+    const TestPoll& of = i % 3 == 0 ? other : poll;
+    Ballot ballot = of.Vote({{1, 0}});
+    // Every seventh is broken, and a run of them in the middle.
+    if (i % 7 == 0 || (i >= 30 && i < 40)) {
+      switch (i % 5) {
+        case 0:
+          ballot.proof.z_b = ballot.proof.z_b + One();
+          break;
+        case 1:
+          ballot.contests[0].C[1] = ballot.contests[0].C[0];
+          break;
+        case 2:
+          ballot.proof.tau = ballot.proof.tau + One();
+          break;
+        case 3:
+          ballot.tokens[0].y = One();
+          break;
+        default:
+          ballot.proof.contests[0].f[1] = One();
+      }
+    }
+    ballots.push_back(std::move(ballot));
+    contexts.push_back(&of.context);
+  }
+  std::vector<BallotToCheck> items;
+  for (size_t i = 0; i < ballots.size(); ++i) items.push_back({contexts[i], &ballots[i]});
+  const std::vector<absl::Status> together = CheckBallots(items);
+  size_t refused = 0;
+  for (size_t i = 0; i < items.size(); ++i) {
+    EXPECT_EQ(together[i], CheckBallots({&items[i], 1})[0]) << i;
+    if (!together[i].ok()) ++refused;
+  }
+  EXPECT_EQ(refused, 19u);
+}
+
+TEST(BallotTest, CoordinatesThatCameWithABallotGiveTheSameVerdict) {
+  const TestPoll poll({{"c", Choose{0, 1, 2}}, {"d", Points{.k = 2, .n = 3}}});
+  for (const bool valid : {true, false}) {
+    const Ballot ballot = valid ? poll.Vote({{0, 1}, {2, 1, 0}}) : poll.Forge({{1, 1}, {2, 1, 0}});
+    std::vector<vartime::Element> elements;
+    const auto decoded = DecodeBallot(poll.context.shape, EncodeBallot(ballot), &elements);
+    ASSERT_THAT(decoded, Ok());
+    const BallotToCheck item{&poll.context, &*decoded, elements};
+    EXPECT_EQ(CheckBallots({&item, 1})[0], poll.Check(ballot));
+    EXPECT_EQ(poll.Check(ballot).ok(), valid);
+  }
+}
+
 TEST(BallotTest, ContextWithTooFewKeysOrIssuersIsNotTheBallotsFault) {
   const TestPoll poll({{"c", Choose{0, 1, 2}}});
   const Ballot ballot = poll.Vote({{1, 0}});

@@ -358,5 +358,98 @@ TEST(IssuerPossessionTest, RefusesEveryChangedInput) {
   EXPECT_THAT(VerifyIssuer(Point(), {MulBase(z), z}, SomeHash(1), 3), IsRejected(id));
 }
 
+/// Entries of a register, of two styles.
+struct Register {
+  struct Entry {
+    CredentialKey credential = CredentialKey::New();
+    size_t style;
+    TokenOffer offer;
+    Scalar c;
+    IssuerAnswer answer;
+    CredentialSignature signature;
+  };
+
+  explicit Register(size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      Entry& e = entries.emplace_back(
+          Entry{.style = i % 2, .offer = {}, .c = {}, .answer = {}, .signature = {}});
+      IssuerSession session(infos[e.style]);
+      e.offer = session.offer();
+      e.c = Scalar::Random();
+      e.answer = std::move(session).Respond(key, e.c).value();
+      Sign(e);
+    }
+  }
+  void Sign(Entry& e) const {
+    const TokenInfo& info = infos[e.style];
+    e.signature = SignCredential(
+        e.credential,
+        CredentialStatement::Request(info.opening, info.style, info.X, e.offer.A, e.offer.C, e.c));
+  }
+  std::vector<absl::Status> Verify(size_t first, size_t count) const {
+    std::vector<IssuanceToVerify> items;
+    for (size_t i = first; i < first + count; ++i) {
+      const Entry& e = entries[i];
+      items.push_back({&infos[e.style], &e.credential.V, &e.offer, &e.c, &e.answer, &e.signature});
+    }
+    return VerifyIssuances(items);
+  }
+
+  IssuerKey key = IssuerKey::New();
+  std::vector<TokenInfo> infos = {{SomeHash(1), "one", key.X}, {SomeHash(1), "two", key.X}};
+  std::vector<Entry> entries;
+};
+
+TEST(IssuanceTest, VerdictsOfManyAreThoseOfEach) {
+  Register reg(40);
+  reg.entries[3].signature.z = reg.entries[3].signature.z + One();
+  reg.entries[4].answer.s = reg.entries[4].answer.s + One();
+  reg.entries[17].answer.t = reg.entries[17].answer.t + One();
+  reg.entries[18].answer.y = Scalar();
+  reg.entries[19].c = Scalar();
+  reg.Sign(reg.entries[19]);
+  reg.entries[20].offer.A = Point();
+  reg.Sign(reg.entries[20]);
+  reg.entries[21].credential.V = reg.entries[22].credential.V;
+  reg.entries[30].style = 1;
+  const std::vector<absl::Status> together = reg.Verify(0, reg.entries.size());
+  for (size_t i = 0; i < together.size(); ++i) {
+    EXPECT_EQ(together[i], reg.Verify(i, 1)[0]) << i;
+    switch (i) {
+      case 3:
+      case 21:
+      case 30:
+        EXPECT_THAT(together[i], IsRejected("credential.signature-invalid")) << i;
+        break;
+      case 4:
+      case 17:
+      case 18:
+      case 20:
+        EXPECT_THAT(together[i], IsRejected("token.answer-invalid")) << i;
+        break;
+      case 19:
+        EXPECT_THAT(together[i], IsRejected("token.challenge-zero"));
+        break;
+      default:
+        EXPECT_THAT(together[i], Ok()) << i;
+    }
+  }
+  EXPECT_TRUE(reg.Verify(0, 0).empty());
+}
+
+TEST(IssuanceTest, ErrorsDoNotCancelBetweenEntriesThatAreCheckedTogether) {
+  Register reg(4);
+  // One G too many and one too few: with equal weights the sum of all equations would hold.
+  reg.entries[0].signature.z = reg.entries[0].signature.z + One();
+  reg.entries[1].signature.z = reg.entries[1].signature.z - One();
+  reg.entries[2].answer.s = reg.entries[2].answer.s + One();
+  reg.entries[2].answer.t = reg.entries[2].answer.t - One();
+  const std::vector<absl::Status> verdicts = reg.Verify(0, 4);
+  EXPECT_THAT(verdicts[0], IsRejected("credential.signature-invalid"));
+  EXPECT_THAT(verdicts[1], IsRejected("credential.signature-invalid"));
+  EXPECT_THAT(verdicts[2], IsRejected("token.answer-invalid"));
+  EXPECT_THAT(verdicts[3], Ok());
+}
+
 }  // namespace
 }  // namespace urna::crypto

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "crypto/group.h"
+#include "crypto/vartime/element.h"
+
+namespace urna::crypto::vartime {
+
+/// sum of scalars[i] * elements[i]; equal lengths. Short scalars, such as 128-bit weights, cost
+/// less. Few terms: Straus with non-adjacent forms; many: Pippenger with signed digits.
+Element MultiMul(std::span<const Scalar> scalars, std::span<const Element> elements);
+
+}  // namespace urna::crypto::vartime

@@ -1,0 +1,15 @@
+#include "crypto/vartime/ifma.h"
+#include "crypto/vartime/power.h"
+#include "crypto/vartime/power_chain.h"
+
+#pragma GCC target("avx512f,avx512ifma")
+
+namespace urna::crypto::vartime {
+
+static_assert(kPowerLanes == kLanes);
+
+void PowerP58Ifma(std::array<Fe, kPowerLanes>& values) {
+  values = ValuesOf(PowerChain(LanesOf(values)));
+}
+
+}  // namespace urna::crypto::vartime
