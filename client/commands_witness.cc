@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "client/cli.h"
+#include "client/ledger_source.h"
 #include "client/poll_view.h"
 #include "client/witness.h"
 #include "http/server.h"
@@ -99,7 +100,7 @@ absl::Status AddLogs(const GlobalOptions& global, const LogFlags& flags, std::st
     URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
                           Connection::Open(global.server));
     URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view,
-                          PollView::FetchDefinition(*connection, poll));
+                          PollView::FetchDefinition(*OverGrpc(*connection, poll), poll));
     const poll::Definition& d = *view->state().definition();
     logs.push_back(d.ballot_box);
     bool named = false;
