@@ -15,12 +15,20 @@ namespace urna::client {
 using base::Cat;
 
 void GlobalOptions::AddServer(CLI::App* command) {
-  command->add_option("--server", server.target, "The server, HOST:PORT")
+  // CLI11 reads the variables of all commands, also of those that were not given, and in the order
+  // in which they were added: a later one would overrule the flag of an earlier one.
+  const auto set = [command](std::string* field) {
+    return [command, field](const std::string& value) {
+      if (command->parsed()) *field = value;
+    };
+  };
+  command
+      ->add_option_function<std::string>("--server", set(&server.target), "The server, HOST:PORT")
       ->envname("URNA_SERVER")
       ->required();
   command
-      ->add_option(
-          "--certificate", server.certificate,
+      ->add_option_function<std::string>(
+          "--certificate", set(&server.certificate),
           "PEM file of the server's certificate or its authority, which may also hold those "
           "of the issuers; without it, the system's authorities")
       ->envname("URNA_CERTIFICATE");

@@ -32,6 +32,20 @@ using ::testing::StartsWith;
 using testing::TestElection;
 using Json = nlohmann::json;
 
+TEST_F(CliTest, AFlagWinsOverItsVariableWhateverCommandsThereAre) {
+  // Every command with a server takes the variable, in the order in which they are declared.
+  const std::string poll(64, 'a');
+  for (const std::string& command :
+       {std::string("poll list"), "ledger export --folder new --poll " + poll,
+        "poll status --poll " + poll}) {
+    const Outcome flag =
+        Run(command + " --plaintext --server localhost:1", "URNA_SERVER=localhost:2");
+    EXPECT_NE(flag.err.find("localhost:1"), std::string::npos) << flag.err;
+    const Outcome variable = Run(command + " --plaintext", "URNA_SERVER=localhost:2");
+    EXPECT_NE(variable.err.find("localhost:2"), std::string::npos) << variable.err;
+  }
+}
+
 TEST_F(CliTest, WrongUsageIsStatusTwo) {
   ExpectError("", 2, "a command is missing");
   ExpectError("poll", 2, "a command is missing");
