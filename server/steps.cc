@@ -128,6 +128,11 @@ absl::Status Steps::CheckServerRules(const poll::Definition& definition) const {
                         " neither runs on this server nor is among its settings issuer-address"));
     }
   }
+  if (definition.witnesses_needed > 0) {
+    return base::Failure(absl::StatusCode::kFailedPrecondition,
+                         "this version of the server does not submit checkpoints to witnesses: a "
+                         "poll that needs their cosignatures could not be decrypted; put 0");
+  }
   if (definition.end <= clock_.Now()) {
     return Reject("definition.over", "the poll would have ended before it was defined");
   }

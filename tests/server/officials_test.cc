@@ -30,6 +30,17 @@ poll::Payload DefinedOf(const std::string& json) {
   return defined;
 }
 
+TEST(Officials, APollThatNeedsWitnessesIsRefusedByAServerThatSubmitsToNone) {
+  urna::testing::ElectionOptions options = Small(1);
+  options.witnesses = 1;
+  options.witnesses_needed = 1;
+  TestServer s(options);
+  s.Start();
+  const Outcome outcome = s.Approve(s.DefinedPayload(), 0, s.election.definition_json());
+  EXPECT_EQ(outcome.code, grpc::StatusCode::FAILED_PRECONDITION) << outcome;
+  EXPECT_NE(outcome.message.find("witnesses"), std::string::npos) << outcome;
+}
+
 TEST(Officials, NothingIsRecordedBeforeEnoughApproved) {
   TestServer s(kSmall);
   s.Start();
