@@ -187,16 +187,21 @@ void TestElection::Append(Payload payload) {
 }
 
 void TestElection::AppendRaw(RecordKind kind, std::string payload, uint64_t time) {
-  ledger::Record record{static_cast<uint8_t>(kind), time, state_->last_leaf(), std::move(payload)};
-  std::string bytes = ledger::EncodeRecord(record);
-  const Hash32 leaf = ledger::LeafHash(bytes);
-  const poll::RawPayload raw{record.kind, record.payload};
-  auto checked =
+  const poll::RawPayload raw{static_cast<uint8_t>(kind), payload};
+  const auto verdicts =
       poll::CheckPayloads(state_->definition().get(), state_->context().get(), {&raw, 1});
+  AppendJudged(kind, std::move(payload), time, verdicts[0]);
+}
+
+void TestElection::AppendJudged(RecordKind kind, std::string payload, uint64_t time,
+                                const absl::StatusOr<poll::CheckedPayload>& verdict) {
+  std::string bytes = ledger::EncodeRecord(
+      {static_cast<uint8_t>(kind), time, state_->last_leaf(), std::move(payload)});
+  const Hash32 leaf = ledger::LeafHash(bytes);
   const uint64_t index = state_->size();
   records_.push_back(std::move(bytes));
-  absl::Status status = checked[0].status();
-  if (status.ok()) status = state_->Apply(*checked[0], time, leaf);
+  absl::Status status = verdict.status();
+  if (status.ok()) status = state_->Apply(*verdict, time, leaf);
   if (!status.ok()) {
     faults_.emplace_back(index, status);
     state_->Skip(leaf);
@@ -302,7 +307,13 @@ void TestElection::Open() { Append(poll::Opened{}); }
 // --- Voting ----------------------------------------------------------------------------------
 
 void TestElection::Issue(size_t index) {
+  const std::vector<poll::RegisterEntry> entries = ObtainTokens(index);
+  for (uint32_t i = 0; i < options_.issuers; ++i) AddAnswer(i, entries[i]);
+}
+
+std::vector<poll::RegisterEntry> TestElection::ObtainTokens(size_t index) {
   Voter& voter = voters_[index];
+  std::vector<poll::RegisterEntry> entries;
   const poll::PollContext& ctx = context();
   voter.ballot_key = crypto::DeriveBallotKey(voter.omega, ctx.opening);
   voter.tokens.clear();
@@ -323,8 +334,9 @@ void TestElection::Issue(size_t index) {
     entry.signature = crypto::SignCredential(
         voter.credential, crypto::CredentialStatement::Request(info.opening, info.style, info.X,
                                                                offer.A, offer.C, entry.c));
-    answered_[i].push_back(entry);
+    entries.push_back(entry);
   }
+  return entries;
 }
 
 crypto::Ballot TestElection::MakeBallot(size_t index,

@@ -69,6 +69,9 @@ class TestElection {
   void Open();
   /// Issues this voter's tokens; nothing goes to the ledger.
   void Issue(size_t voter);
+  /// The same without the issuers' books: returns each issuer's entry, for AddAnswer. Safe for
+  /// several voters at once.
+  std::vector<poll::RegisterEntry> ObtainTokens(size_t voter);
   /// Issues if need be, encrypts, proves and casts. Slot values per contest of the voter's style.
   void Cast(size_t voter, const std::vector<std::vector<uint32_t>>& votes);
   void Pause();
@@ -104,7 +107,11 @@ class TestElection {
   void Append(poll::Payload payload);
   /// Appends encoded payload bytes as they are.
   void AppendRaw(poll::RecordKind kind, std::string payload, uint64_t time);
+  /// The same, where the verdict of CheckPayloads on the payload is known.
+  void AppendJudged(poll::RecordKind kind, std::string payload, uint64_t time,
+                    const absl::StatusOr<poll::CheckedPayload>& verdict);
   void Sign(poll::Payload& payload);
+  /// Once the voter has tokens, safe for several voters at once.
   crypto::Ballot MakeBallot(size_t voter, const std::vector<std::vector<uint32_t>>& votes,
                             uint16_t revision);
   static std::vector<std::vector<uint32_t>> VotesFor(const crypto::BallotShape& shape, int choice);
