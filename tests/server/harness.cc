@@ -146,6 +146,7 @@ absl::Status TestServer::TryStart() {
   environment.watchman_interval = std::chrono::milliseconds(10);
   environment.before_append = before_append;
   environment.before_work = before_work;
+  environment.reread_every = reread_every;
   environment.log = [this](std::string_view line) {
     std::lock_guard guard(log_mutex_);
     log_ += line;

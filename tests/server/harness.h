@@ -108,6 +108,7 @@ class TestServer {
   Settings settings;
   std::function<absl::Status()> before_append;
   BeforeWork before_work;
+  std::optional<std::chrono::milliseconds> reread_every;
 
   urna::testing::TestElection election;  ///< keys, voters and definition
   FakeClock clock;
