@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -295,24 +296,30 @@ class Restorer {
     return found;
   }
 
-  /// Of several records at one index the one that the next record, anywhere, names.
-  static std::string Choose(Sources& sources, uint64_t index, std::vector<std::string> candidates) {
-    for (std::string& one : candidates) {
-      if (candidates.size() == 1 ||
-          !Candidates(sources, index + 1, ledger::LeafHash(one)).empty()) {
-        return std::move(one);
-      }
+  /// Of several records at one index the one that leads to a root that somebody speaks of, or that
+  /// the next record, anywhere, names.
+  static size_t Choose(Sources& sources, uint64_t index, const std::vector<std::string>& candidates,
+                       const std::function<bool(const Hash32& leaf)>& leads_to_a_root) {
+    if (candidates.size() == 1) return 0;
+    for (size_t i = 0; i < candidates.size(); ++i) {
+      if (leads_to_a_root(ledger::LeafHash(candidates[i]))) return i;
     }
-    return std::move(candidates.front());
+    for (size_t i = 0; i < candidates.size(); ++i) {
+      if (!Candidates(sources, index + 1, ledger::LeafHash(candidates[i])).empty()) return i;
+    }
+    return 0;
   }
 
   struct Explored {
     uint64_t reached = 0;              ///< records that continue one another
     std::map<uint64_t, Hash32> roots;  ///< at the sizes that were asked for
+    /// Where the sources have several records, the leaf of the one that was taken.
+    std::map<uint64_t, Hash32> taken;
     std::shared_ptr<const poll::Definition> definition;
   };
   /// How far the sources lead.
-  Explored Explore(const Hash32& poll, Sources& sources, const std::set<uint64_t>& sizes) {
+  Explored Explore(const Hash32& poll, Sources& sources,
+                   const std::map<uint64_t, std::set<Hash32>>& wanted) {
     Explored found;
     poll::Replay replay(
         poll::Replay::Trust::kOwnStore,
@@ -321,11 +328,19 @@ class Restorer {
     ledger::Frontier tree;
     Hash32 previous{};
     for (;; ++found.reached) {
-      if (sizes.contains(found.reached)) found.roots[found.reached] = tree.Root();
-      auto candidates = Candidates(sources, found.reached, previous);
+      if (wanted.contains(found.reached)) found.roots[found.reached] = tree.Root();
+      const auto candidates = Candidates(sources, found.reached, previous);
       if (candidates.empty()) return found;
-      const std::string record = Choose(sources, found.reached, std::move(candidates));
+      const auto leads_to_a_root = [&](const Hash32& leaf) {
+        const auto roots = wanted.find(found.reached + 1);
+        ledger::Frontier longer = tree;
+        longer.Append(leaf);
+        return roots != wanted.end() && roots->second.contains(longer.Root());
+      };
+      const std::string& record =
+          candidates[Choose(sources, found.reached, candidates, leads_to_a_root)];
       previous = ledger::LeafHash(record);
+      if (candidates.size() > 1) found.taken[found.reached] = previous;
       if (found.reached == 0 && previous != poll) return found;
       tree.Append(previous);
       if (found.definition == nullptr) {
@@ -341,15 +356,15 @@ class Restorer {
   absl::Status RestoreLedger(ledger::Store& store, const Hash32& poll, Sources& sources) {
     if (sources.records.empty()) return absl::OkStatus();  // a publication without its ledger
     std::map<ledger::Checkpoint, std::string, BySize> notes;
-    std::set<uint64_t> sizes;
+    std::map<uint64_t, std::set<Hash32>> wanted;
     for (const std::string& note : sources.notes) {
       const auto body = ledger::ReadUnverified(note);
       if (!body.ok()) continue;
       notes[*body] = note;
-      sizes.insert(body->size);
+      wanted[body->size].insert(body->root);
     }
-    for (const auto& head : sources.heads) sizes.insert(head.size);
-    const Explored found = Explore(poll, sources, sizes);
+    for (const auto& head : sources.heads) wanted[head.size].insert(head.root);
+    const Explored found = Explore(poll, sources, wanted);
     // Exports and backups can come from anybody. Only the ballot box's signature says which records
     // are the ledger's; and the end of a data folder, which may be ahead of it by one write.
     if (found.definition == nullptr) {
@@ -383,7 +398,7 @@ class Restorer {
     }
     report_.polls.push_back(restored);
     if (size == 0) return absl::OkStatus();
-    URNA_RETURN_IF_ERROR(WriteLedger(store, poll, sources, size));
+    URNA_RETURN_IF_ERROR(WriteLedger(store, poll, sources, found, size));
     URNA_ASSIGN_OR_RETURN(const ledger::Store::Head head, store.GetHead(poll));
     if (!leads_to(size, head.root)) return Damaged("a source changed while it was read");
     if (newest != nullptr) {
@@ -402,15 +417,19 @@ class Restorer {
   }
 
   absl::Status WriteLedger(ledger::Store& store, const Hash32& poll, Sources& sources,
-                           uint64_t size) {
+                           const Explored& found, uint64_t size) {
     ledger::Store::Batch batch;
     batch.poll = poll;
     Hash32 previous{};
     for (uint64_t index = 0; index < size; ++index) {
-      auto candidates = Candidates(sources, index, previous);
-      if (candidates.empty()) return Damaged("a source changed while it was read");
-      batch.records.push_back(Choose(sources, index, std::move(candidates)));
-      previous = ledger::LeafHash(batch.records.back());
+      const auto candidates = Candidates(sources, index, previous);
+      const auto taken = found.taken.find(index);
+      const auto record = std::ranges::find_if(candidates, [&](const std::string& one) {
+        return taken == found.taken.end() || ledger::LeafHash(one) == taken->second;
+      });
+      if (record == candidates.end()) return Damaged("a source changed while it was read");
+      batch.records.push_back(*record);
+      previous = ledger::LeafHash(*record);
       if (batch.records.size() < kChunk && index + 1 < size) continue;
       Tell(Cat("poll ", base::Hex(poll), ": writing record ", index, " of ", size));
       URNA_RETURN_IF_ERROR(store.Append({&batch, 1}).status());

@@ -386,6 +386,28 @@ TEST_F(BackupTest, TakesEachRecordFromWhereItIsRight) {
   EXPECT_EQ(both.check.issuers.at(0).answers, 2u);
 }
 
+TEST_F(BackupTest, ARecordThatChangedUnderTheChecksumsIsToldFromTheRightOne) {
+  const std::string backup = MustBackUp(data());
+  const uint64_t records = RecordsIn(backup);
+  for (const uint64_t index : {records - 1, records / 2}) {
+    Copy(original_->path() + "/data", data());
+    rocksdb::DB* raw = nullptr;
+    ASSERT_TRUE(rocksdb::DB::Open(rocksdb::Options(), data() + "/ledger", &raw).ok());
+    {
+      const std::unique_ptr<rocksdb::DB> db(raw);
+      const std::string key = ledger::EntryKey(city_->poll(), index);
+      std::string record;
+      ASSERT_TRUE(db->Get({}, key, &record).ok());
+      record.back() ^= 1;
+      ASSERT_TRUE(db->Put({}, key, record).ok());
+    }
+    ASSERT_FALSE(Fsck({.data = data(), .anchor = ""}).value().sound());
+    fs::remove_all(In("restored"));
+    const RestoreReport report = MustRestore({data(), backup});
+    EXPECT_TRUE(report.complete()) << "record " << index << "\n" << report.check.Text();
+  }
+}
+
 TEST_F(BackupTest, WhatFollowsFromTheRecordsIsMadeAnew) {
   rocksdb::DB* raw = nullptr;
   ASSERT_TRUE(rocksdb::DB::Open(rocksdb::Options(), data() + "/ledger", &raw).ok());
