@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <shared_mutex>
 #include <utility>
 
 #include "base/bytes.h"
@@ -328,6 +329,15 @@ Cosigning::Outcome Cosigning::Confront(Witness& witness, LivePoll& poll, const s
     words = Cat("the first ", checkpoint->size, " records are not those of the checkpoint that ",
                 Name(witness.address),
                 " shows and that the ledger's key signed: the key signed two histories");
+  }
+  {
+    std::shared_lock guard(poll.lock);
+    if (poll.state.MayBeLost(checkpoint->size)) {
+      return {Verdict::kRefused,
+              Cat("cosigned ", checkpoint->size,
+                  " records of the ledger that is lost, as this one says itself; it rightly cosigns "
+                  "this one no more")};
+    }
   }
   // The proof outlasts this process: no later one starts on this store.
   ledger::Note proof = ledger::Note::Parse(answer->body).value();

@@ -28,6 +28,8 @@ absl::Status AlreadyAnswered() {
                 "this credential was given its token before; fetch the stored answer");
 }
 
+constexpr uint64_t kRereadPiece = 1000;  // answers
+
 absl::Status Older(std::string_view what) {
   return Failure(absl::StatusCode::kDataLoss,
                  Cat("the issuer's answers are older than ", what,
@@ -152,6 +154,57 @@ absl::Status Issuer::CompareWith(const Hash32& poll, uint8_t index, const Point&
                      " residents who voted)"));
   }
   return absl::OkStatus();
+}
+
+absl::Status Issuer::Reread(const std::function<bool(size_t bytes)>& pace) {
+  const absl::Status status = RereadAll(pace);
+  if (!status.ok() && !absl::IsCancelled(status)) {
+    std::lock_guard guard(usable_mutex_);
+    usable_ = status;
+  }
+  return status;
+}
+
+absl::Status Issuer::RereadAll(const std::function<bool(size_t bytes)>& pace) const {
+  uint64_t given = 0;
+  {
+    std::lock_guard guard(counts_mutex_);
+    given = database_->total;
+  }
+  uint64_t found = 0;
+  std::string from;
+  for (bool more = true; more;) {
+    size_t bytes = 0;
+    rocksdb::ReadOptions options;
+    options.fill_cache = false;
+    // A new iterator for each piece: a long-lived one would keep files that are long replaced.
+    const std::unique_ptr<rocksdb::Iterator> at(database_->db->NewIterator(options));
+    uint64_t in_piece = 0;
+    for (at->Seek(from); at->Valid() && in_piece < kRereadPiece; at->Next()) {
+      const std::string_view key(at->key().data(), at->key().size());
+      // The message goes into the log, where no credential may stand.
+      if (!DecodeAnswer(key, {at->value().data(), at->value().size()}).ok()) {
+        return Failure(absl::StatusCode::kDataLoss,
+                       Cat("answer ", found + in_piece, " in the order of the store"));
+      }
+      bytes += key.size() + at->value().size();
+      from = Cat(key, '\0');
+      ++in_piece;
+    }
+    if (!at->status().ok()) {
+      return Failure(absl::StatusCode::kDataLoss, Cat("answer ", found + in_piece,
+                                                      " in the order of the store, or one after "
+                                                      "it: ",
+                                                      at->status().ToString()));
+    }
+    found += in_piece;
+    more = in_piece == kRereadPiece;
+    if (!pace(bytes)) return absl::CancelledError("stopped");
+  }
+  // Those that are given meanwhile may be found or not.
+  if (found >= given) return absl::OkStatus();
+  return Failure(absl::StatusCode::kDataLoss,
+                 Cat(found, " answers are there, but ", given, " were given"));
 }
 
 absl::Status Issuer::usable() const {

@@ -16,6 +16,7 @@
 #include "ledger/witness.h"
 #include "poll/cosignatures.h"
 #include "server/fsck.h"
+#include "server/loss.h"
 #include "tests/server/harness.h"
 
 namespace urna::server::testing {
@@ -563,6 +564,32 @@ TEST(CosigningTest, AnOldCopyIsBehindWhatWitnessesCosigned) {
   const FsckReport report = Fsck({.data = s.data(), .anchor = ""}).value();
   ASSERT_FALSE(report.sound());
   EXPECT_THAT(report.Text(), HasSubstr("records was cosigned by a witness, but records"));
+}
+
+TEST(CosigningTest, AWitnessOfALedgerWhoseLossIsOnTheRecordStopsNobody) {
+  TestServer s(WithWitnesses(1));
+  TestWitness w(s, 0);
+  s.Start();
+  s.Define();
+  AwaitCosigned(s, 1);
+  s.Stop();
+  const Copy ledger(s.data() + "/ledger");
+  s.Start();
+  s.SealRoll();
+  AwaitCosigned(s, 1);
+  s.Stop();
+  ledger.PutBack();
+  const LossOptions options{s.data(), s.data() + "/anchor"};
+  const auto losses = FindLosses(options);
+  ASSERT_TRUE(losses.ok()) << losses.status();
+  ASSERT_EQ(losses->size(), 1u);
+  ASSERT_TRUE(
+      AcceptLoss(options, s.poll(), losses->front().count(), "the disk broke", s.clock.Now()).ok());
+  const absl::Status status = s.TryStart();
+  ASSERT_TRUE(status.ok()) << status;
+  Await([&] { return s.log().find("it rightly cosigns this one no more") != std::string::npos; },
+        "the witness's refusal");
+  EXPECT_EQ(s.halted(), "");
 }
 
 TEST(CosigningTest, ALedgerThatIsGoneButWasCosignedIsRefused) {
