@@ -117,6 +117,10 @@ struct Client::Impl {
     return size;
   }
 
+  static int LookAround(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+    return static_cast<Impl*>(self)->options.cancelled() ? 1 : 0;
+  }
+
   /// Puts back everything that a request may have changed, so that none leaks into the next.
   void Reset() {
     curl_easy_reset(curl);  // keeps the connection
@@ -156,6 +160,11 @@ struct Client::Impl {
     set(CURLOPT_WRITEDATA, this);
     set(CURLOPT_HEADERFUNCTION, &Impl::TakeHeader);
     set(CURLOPT_HEADERDATA, this);
+    if (options.cancelled) {
+      set(CURLOPT_NOPROGRESS, 0L);
+      set(CURLOPT_XFERINFOFUNCTION, &Impl::LookAround);
+      set(CURLOPT_XFERINFODATA, this);
+    }
   }
 
   absl::StatusOr<Response> Perform(const std::string& url) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,6 +27,8 @@ class Client {
     std::string certificate = {};
     std::chrono::milliseconds timeout{30'000};  ///< of a request with its answer
     size_t max_body = size_t{16} << 20;         ///< larger answers fail
+    /// Looked at about once a second: true ends the request under way.
+    std::function<bool()> cancelled = nullptr;
   };
   /// Errors: those of reading `certificate`; InvalidArgument if it holds none.
   static absl::StatusOr<std::unique_ptr<Client>> Open(Options options);

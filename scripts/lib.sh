@@ -24,6 +24,15 @@ start_server() {
   export URNA_HTTP
 }
 
+# wait_for_cosignature NAME POLL CERTIFICATE SECONDS: until the witness cosigned what is published.
+wait_for_cosignature() {
+  local name=$1 poll=$2 certificate=$3 last=$((SECONDS + $4))
+  until curl --silent --fail --cacert "$certificate" "$URNA_HTTP/$poll/checkpoint" | grep -qF -- "— $name "; do
+    [ $SECONDS -lt "$last" ] || { echo "the witness $name did not cosign in $4 s" >&2; return 1; }
+    sleep 0.1
+  done
+}
+
 # wait_for_poll URNA POLL WORDS SECONDS: until the server says that the poll is in the phase, or
 # waits for, WORDS.
 wait_for_poll() {

@@ -70,6 +70,10 @@ constexpr std::string_view kKey =
 constexpr std::string_view kPublished =
     "Keep a copy of the file and remove it: the server then goes on from what the opening showed.";
 
+constexpr std::string_view kWitnessed =
+    "Keep a copy of the file. If the ledger is sound and continues what its witnesses hold (each "
+    "shows it over HTTP), remove the file: the server asks them when it starts.";
+
 std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
 
 /// The checkpoint in a signed note, before its signature is looked at: the key is on the ledger.
@@ -246,6 +250,12 @@ class Pass final : public ledger::LedgerVisitor {
                         return Add(path, "", "cannot be read", kPublished);
                       }
                       held_[poll].push_back({path, "published", published->note, kPublished});
+                    });
+    ForFilesOfPolls(Cat(options_.data, "/published"), kWitnessedSuffix,
+                    [this](const std::string& path, const Hash32& poll) {
+                      const auto note = base::ReadFile(path);
+                      if (!note.ok()) return Add(path, "", "cannot be read", kWitnessed);
+                      held_[poll].push_back({path, "cosigned by a witness", *note, kWitnessed});
                     });
     for (uint64_t i = 0; fs::exists(IssuerFolder(options_.data, i)); ++i) {
       const std::string path = IssuerAnchorPath(anchor_, i);

@@ -125,8 +125,9 @@ uint16_t LivePoll::PublishedRevision(const Point& ballot_key) const {
 }
 
 void LivePoll::Publish(uint64_t now) {
+  // A publication of nothing new keeps its cosignatures.
+  if (published_size_ != state.size()) published_note_ = head_note;
   published_size_ = state.size();
-  published_note_ = head_note;
   published_period_ = PeriodOf(now);
   ShowRevisions(published_size_);
 }
@@ -136,6 +137,13 @@ void LivePoll::ResumePublication(uint64_t size, std::string note, uint64_t perio
   published_note_ = std::move(note);
   published_period_ = period;
   ShowRevisions(size);
+}
+
+void LivePoll::ShowCosigned(uint64_t size, std::string note) {
+  std::lock_guard guard(lock);
+  if (published_size_ != size) return;
+  published_note_ = std::move(note);
+  RefreshView();
 }
 
 bool LivePoll::PublishesByClock() const {

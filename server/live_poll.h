@@ -94,6 +94,9 @@ class LivePoll {
   void Publish(uint64_t now);
   /// Resumes with the publication of an earlier run.
   void ResumePublication(uint64_t size, std::string note, uint64_t period);
+  /// Shows cosignatures on the publication of `size` records; nothing happens if there has been
+  /// another since. Takes `lock` itself.
+  void ShowCosigned(uint64_t size, std::string note);
   /// True if the poll is in a phase in which publication waits for the clock.
   bool PublishesByClock() const;
   /// floor(now / publish_every).

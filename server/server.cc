@@ -73,6 +73,28 @@ void InitializeGrpcOnce() {
   });
 }
 
+/// Calls `visit(path, poll)` for the files "<poll id>SUFFIX" of a folder, until it returns an
+/// error.
+absl::Status ForFilesOfPolls(
+    const std::string& folder, std::string_view suffix,
+    const std::function<absl::Status(const std::string&, const Hash32&)>& visit) {
+  std::error_code error;
+  for (const auto& file : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = file.path().filename().string();
+    Hash32 id;
+    if (!name.ends_with(suffix) ||
+        !base::Unhex(std::string_view(name).substr(0, name.size() - suffix.size()), id)) {
+      continue;
+    }
+    URNA_RETURN_IF_ERROR(visit(file.path().string(), id));
+  }
+  if (error) {
+    return Failure(absl::StatusCode::kUnavailable,
+                   Cat(folder, ": cannot be listed: ", error.message()));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 Server::Server(Settings settings, Environment environment)
@@ -88,6 +110,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(Settings settings, Environ
   InitializeGrpcOnce();
   std::unique_ptr<Server> server(new Server(std::move(settings), std::move(environment)));
   URNA_RETURN_IF_ERROR(WithAdvice(server->Load()));
+  if (server->cosigning_ != nullptr) {
+    URNA_RETURN_IF_ERROR(WithAdvice(server->cosigning_->Start()));
+  }
   URNA_RETURN_IF_ERROR(server->Listen());
   URNA_RETURN_IF_ERROR(server->ListenHttp());
   return server;
@@ -97,6 +122,7 @@ absl::Status Server::Load() {
   URNA_RETURN_IF_ERROR(LockFolders());
   URNA_RETURN_IF_ERROR(OpenStores());
   URNA_RETURN_IF_ERROR(CheckAnchors());
+  URNA_RETURN_IF_ERROR(CheckWitnessed());
   for (const Hash32& id : store_->Polls()) {
     URNA_RETURN_IF_ERROR(base::Annotate(LoadPoll(id), Cat("poll ", base::Hex(id))));
   }
@@ -143,12 +169,18 @@ absl::Status Server::OpenBallotBox() {
   options.anchor_folder = settings_.anchor;
   options.published_folder = Cat(data, "/published");
   options.before_append = environment_.before_append;
-  sequencer_ =
-      std::make_unique<Sequencer>(std::move(options), *store_, book_, *checkpoint_key_, clock_,
-                                  log_, environment_.fatal, [this] { steward_->Wake(); });
+  const std::string published = options.published_folder;
+  sequencer_ = std::make_unique<Sequencer>(std::move(options), *store_, book_, *checkpoint_key_,
+                                           clock_, log_, environment_.fatal, [this] {
+                                             steward_->Wake();
+                                             cosigning_->Wake();
+                                           });
   steward_ = std::make_unique<Steward>(
-      Steward::Options{environment_.steward_interval, Cat(data, "/published")}, book_, *sequencer_,
-      issuers_, *checkpoint_key_, clock_, log_);
+      Steward::Options{environment_.steward_interval, published, [this] { cosigning_->Wake(); }},
+      book_, *sequencer_, issuers_, *checkpoint_key_, clock_, log_);
+  cosigning_ = std::make_unique<Cosigning>(
+      Cosigning::Options{settings_.witnesses, published, environment_.witness_pace}, *store_, book_,
+      log_, environment_.halt);
   return absl::OkStatus();
 }
 
@@ -174,27 +206,28 @@ absl::Status Server::OpenFollower() {
 }
 
 absl::Status Server::CheckAnchors() {
-  constexpr std::string_view kSuffix = ".anchor";
-  std::error_code error;
-  for (const auto& file : std::filesystem::directory_iterator(settings_.anchor, error)) {
-    const std::string name = file.path().filename().string();
-    Hash32 id;
-    if (!name.ends_with(kSuffix) ||
-        !base::Unhex(std::string_view(name).substr(0, name.size() - kSuffix.size()), id)) {
-      continue;
-    }
-    URNA_ASSIGN_OR_RETURN(auto anchor, AnchorFile::Open(file.path().string()));
-    if (!anchor->newest().empty() && !store_->GetHead(id).ok()) {
-      return Damaged(Cat(file.path().string(), ": the ledger of poll ", base::Hex(id),
-                         " was signed once and is gone; an old copy must not be served"));
-    }
-    anchors_[id] = std::move(anchor);
-  }
-  if (error) {
-    return Failure(absl::StatusCode::kUnavailable,
-                   Cat(settings_.anchor, ": cannot be listed: ", error.message()));
-  }
-  return absl::OkStatus();
+  return ForFilesOfPolls(
+      settings_.anchor, ".anchor",
+      [this](const std::string& path, const Hash32& id) -> absl::Status {
+        URNA_ASSIGN_OR_RETURN(auto anchor, AnchorFile::Open(path));
+        if (!anchor->newest().empty() && !store_->GetHead(id).ok()) {
+          return Damaged(Cat(path, ": the ledger of poll ", base::Hex(id),
+                             " was signed once and is gone; an old copy must not be served"));
+        }
+        anchors_[id] = std::move(anchor);
+        return absl::OkStatus();
+      });
+}
+
+absl::Status Server::CheckWitnessed() const {
+  if (!settings_.ballot_box) return absl::OkStatus();
+  return ForFilesOfPolls(
+      Cat(settings_.data, "/published"), kWitnessedSuffix,
+      [this](const std::string& path, const Hash32& id) -> absl::Status {
+        if (store_->GetHead(id).ok()) return absl::OkStatus();
+        return Damaged(Cat(path, ": the ledger of poll ", base::Hex(id),
+                           " was cosigned once and is gone; an old copy must not be served"));
+      });
 }
 
 Server::Published Server::PublishedBefore(const Hash32& id) const {
@@ -304,6 +337,16 @@ absl::Status Server::LoadPoll(const Hash32& id) {
   if (before.checkpoint.size > 0) {
     URNA_RETURN_IF_ERROR(CheckAgainst(*live, before.checkpoint, "published"));
   }
+  Witnessed witnessed;
+  if (settings_.ballot_box) {
+    URNA_ASSIGN_OR_RETURN(witnessed, ReadWitnessed(Cat(settings_.data, "/published"), id,
+                                                   live->state.definition()->ballot_box));
+  }
+  if (witnessed.checkpoint.size > 0) {
+    URNA_RETURN_IF_ERROR(
+        CheckAgainst(*live, witnessed.checkpoint, "cosigned by a witness, or shown by one"));
+    published = std::max(published, witnessed.checkpoint.size);
+  }
   before.checkpoint.size = published;
   URNA_RETURN_IF_ERROR(CompareIssuers(*live));
   log_.Line(Cat("poll ", base::Hex(id), ": \"", live->state.definition()->title.begin()->second,
@@ -321,6 +364,8 @@ absl::Status Server::LoadPoll(const Hash32& id) {
   URNA_RETURN_IF_ERROR(SignHead(*live, anchored, anchor));
   sequencer_->AdoptAnchor(id, std::move(anchor));
   URNA_RETURN_IF_ERROR(ResumePublication(*live, before));
+  if (witnessed.checkpoint.size > 0) cosigning_->Resume(*live, std::move(witnessed));
+  WarnOfWitnesses(*live);
   book_.Add(std::move(live));
   return absl::OkStatus();
 }
@@ -368,6 +413,17 @@ absl::Status Server::CompareIssuers(const LivePoll& live) {
   return absl::OkStatus();
 }
 
+void Server::WarnOfWitnesses(const LivePoll& live) {
+  for (const ledger::NoteKey& named : live.state.definition()->witnesses) {
+    const bool asked = std::ranges::any_of(settings_.witnesses, [&](const WitnessAddress& witness) {
+      return witness.key.ToString() == named.ToString();
+    });
+    if (asked) continue;
+    log_.Line(Cat("poll ", base::Hex(live.id), ": names witness ", named.name,
+                  ", which nobody asks to cosign: it is not among the settings `witness`"));
+  }
+}
+
 absl::Status Server::CheckClock() {
   const std::string path = TimePath(settings_.anchor);
   URNA_ASSIGN_OR_RETURN(const uint64_t remembered, ReadTime(path));
@@ -386,8 +442,9 @@ void Server::MakeServices() {
   identity.checkpoint_key = s.ballot_box ? checkpoint_key_->public_key() : s.follow_key;
   for (const auto& issuer : issuers_) identity.issuer_keys.push_back(issuer->identity());
   identity.issuer_addresses = s.issuer_addresses;
-  Steps::Rules rules{s.officials, identity.checkpoint_key, identity.issuer_keys};
+  Steps::Rules rules{s.officials, identity.checkpoint_key, identity.issuer_keys, {}};
   for (const IssuerAddress& issuer : s.issuer_addresses) rules.issuers.push_back(issuer.key);
+  for (const WitnessAddress& witness : s.witnesses) rules.witnesses.push_back(witness.key);
   issuing_ = std::make_unique<IssuingService>(limits, book_, issuers_, clock_);
   reading_ = std::make_unique<ReadingService>(limits, std::move(identity), *store_, book_, clock_);
   if (!s.ballot_box) return;
@@ -476,6 +533,7 @@ void Server::Shutdown() {
   if (outside_issuers_ != nullptr) outside_issuers_->Drain();
   if (steward_ != nullptr) steward_->Stop();
   if (follower_ != nullptr) follower_->Stop();
+  if (cosigning_ != nullptr) cosigning_->Stop();
   if (sequencer_ != nullptr) sequencer_->Drain();
   grpc_.reset();
 }

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "http/server.h"
 #include "server/clock.h"
+#include "server/cosigning.h"
 #include "server/follower.h"
 #include "server/issuer.h"
 #include "server/issuers_service.h"
@@ -44,6 +45,7 @@ struct Environment {
   BeforeWork before_work;  ///< see Limits
   std::chrono::milliseconds steward_interval{200};
   std::chrono::milliseconds watchman_interval{1000};
+  Cosigning::Pace witness_pace;
 };
 
 /// One process: a ballot box with sequencer, steward and all services, and the issuers that run
@@ -72,6 +74,7 @@ class Server {
   absl::Status OpenBallotBox();
   absl::Status OpenFollower();
   absl::Status CheckAnchors();
+  absl::Status CheckWitnessed() const;
   absl::Status LoadPoll(const Hash32& id);
   /// What an earlier run published last of a poll; zeros if that is not known.
   struct Published {
@@ -89,6 +92,7 @@ class Server {
                         std::unique_ptr<AnchorFile>& anchor) const;
   absl::Status ResumePublication(LivePoll& poll, Published before);
   absl::Status CompareIssuers(const LivePoll& poll);
+  void WarnOfWitnesses(const LivePoll& poll);
   /// Refuses a clock that is behind what was recorded.
   absl::Status CheckClock();
   void MakeServices();
@@ -111,6 +115,7 @@ class Server {
   // The ballot box's; null where issuers run alone.
   std::unique_ptr<Sequencer> sequencer_;
   std::unique_ptr<Steward> steward_;
+  std::unique_ptr<Cosigning> cosigning_;
   std::unique_ptr<Steps> steps_;
   std::unique_ptr<CastingService> casting_;
   std::unique_ptr<OfficialsService> officials_;

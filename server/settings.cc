@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "http/client.h"
 
 namespace urna::server {
 namespace {
@@ -102,6 +103,38 @@ Setting IssuerAddresses(const std::string& group) {
   return setting;
 }
 
+Setting Witnesses(const std::string& group) {
+  Setting setting{
+      "witness", group,
+      "KEY URL of a witness that is asked to cosign every publication, so that nobody can be shown "
+      "another ledger; may be given several times. KEY is the line that `urna witness key` "
+      "printed. "
+      "A definition may name only witnesses that stand here",
+      "none", true};
+  setting.set = [](Settings& settings, std::string_view value) -> absl::Status {
+    const size_t blank = value.find(' ');
+    if (blank == std::string_view::npos) return Bad("must be KEY URL");
+    auto key = ledger::NoteKey::Parse(value.substr(0, blank));
+    if (!key.ok()) return base::Annotate(key.status(), "the key");
+    if (key->type != ledger::kTypeCosignature) {
+      return Bad("is no witness's key: its type must be 4, cosignature/v1");
+    }
+    URNA_ASSIGN_OR_RETURN(std::string url, http::ParseUrl(base::Trim(value.substr(blank))));
+    for (const WitnessAddress& other : settings.witnesses) {
+      if (other.key.name == key->name || other.key.key == key->key) {
+        return Bad(Cat("a witness of this name or key stands here already: ", other.key.name));
+      }
+    }
+    if (settings.witnesses.size() == kMaxWitnesses) {
+      return Bad(Cat("there are at most ", kMaxWitnesses));
+    }
+    settings.witnesses.push_back({*std::move(key), std::move(url)});
+    return absl::OkStatus();
+  };
+  setting.clear = [](Settings& settings) { settings.witnesses.clear(); };
+  return setting;
+}
+
 Setting Follow(const std::string& group) {
   Setting setting{"follow", group,
                   "HOST:PORT of the ballot box whose ledgers the issuers of this process follow",
@@ -178,12 +211,13 @@ std::vector<Setting> MakeSettings() {
   all.push_back(Number("issuers", "Who may define polls",
                        "issuers of tokens that this server runs, as made by setup",
                        &Settings::issuers, 0, 8));
-  const std::string roles = "Roles: ballot box, and issuers of other bodies";
+  const std::string roles = "Roles: ballot box, issuers of other bodies, witnesses";
   all.push_back(YesOrNo("ballot-box", roles,
                         "no: this process runs issuers only, for the ballot box that `follow` "
                         "names; it keeps a copy of the ledgers that it checks itself",
                         &Settings::ballot_box));
   all.push_back(IssuerAddresses(roles));
+  all.push_back(Witnesses(roles));
   all.push_back(Follow(roles));
   all.push_back(FollowKey(roles));
   all.push_back(Text("follow-certificate", roles,
@@ -340,6 +374,9 @@ absl::Status Complete(Settings& settings) {
     if (settings.issuers == 0) return Bad("issuers: neither a ballot box nor an issuer runs here");
     if (!settings.issuer_addresses.empty()) {
       return Bad("issuer-address: is for the ballot box, which tells residents' clients");
+    }
+    if (!settings.witnesses.empty()) {
+      return Bad("witness: is for the ballot box, which publishes the ledger");
     }
     if (settings.follow_plaintext && !IsLoopback(settings.follow)) {
       return Bad(

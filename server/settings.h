@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "crypto/signature.h"
+#include "ledger/note.h"
 
 namespace urna::server {
 
@@ -16,6 +17,12 @@ namespace urna::server {
 struct IssuerAddress {
   crypto::Ed25519Public key{};
   std::string address;  ///< HOST:PORT
+};
+
+/// A witness that is asked to cosign what is published.
+struct WitnessAddress {
+  ledger::NoteKey key;
+  std::string url;  ///< as http::ParseUrl writes it
 };
 
 /// Everything that `urna-server run` can be told.
@@ -31,6 +38,7 @@ struct Settings {
   std::vector<crypto::Ed25519Public> officials;
   uint64_t issuers = 1;
   std::vector<IssuerAddress> issuer_addresses;  ///< ballot box: issuers of other bodies
+  std::vector<WitnessAddress> witnesses;        ///< ballot box; at most kMaxWitnesses
   std::string follow;                           ///< issuer: HOST:PORT of the ballot box
   std::string follow_certificate;               ///< PEM file; "" = the system's authorities
   bool follow_plaintext = false;
@@ -61,6 +69,9 @@ struct Settings {
   uint64_t stream_seconds = 300;
   uint64_t memory = 512;  ///< MiB
 };
+
+/// As many as a definition may name.
+inline constexpr size_t kMaxWitnesses = 32;
 
 /// Where the settings have a method's limits.
 struct MethodLimit {

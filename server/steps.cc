@@ -128,10 +128,18 @@ absl::Status Steps::CheckServerRules(const poll::Definition& definition) const {
                         " neither runs on this server nor is among its settings issuer-address"));
     }
   }
-  if (definition.witnesses_needed > 0) {
-    return base::Failure(absl::StatusCode::kFailedPrecondition,
-                         "this version of the server does not submit checkpoints to witnesses: a "
-                         "poll that needs their cosignatures could not be decrypted; put 0");
+  // Without them receipts would never become final, or nothing could be decrypted.
+  std::string unknown;
+  for (const ledger::NoteKey& witness : definition.witnesses) {
+    const bool known = std::ranges::any_of(rules_.witnesses, [&](const ledger::NoteKey& own) {
+      return own.ToString() == witness.ToString();
+    });
+    if (!known) unknown += Cat(unknown.empty() ? "" : ", ", witness.name);
+  }
+  if (!unknown.empty()) {
+    return Reject("definition.witness-unknown",
+                  Cat("this server asks no witness with the name and key of ", unknown,
+                      " to cosign: its operator must add each as a setting `witness`"));
   }
   if (definition.end <= clock_.Now()) {
     return Reject("definition.over", "the poll would have ended before it was defined");

@@ -30,6 +30,7 @@ class Steps {
     std::vector<crypto::Ed25519Public> officials;  ///< who may define polls
     crypto::Ed25519Public ballot_box{};            ///< this server's checkpoint key
     std::vector<crypto::Ed25519Public> issuers;    ///< those that run here or are known to
+    std::vector<ledger::NoteKey> witnesses;        ///< those that are asked to cosign
   };
   static constexpr size_t kMaxAttachmentBytes = size_t{64} << 20;
 

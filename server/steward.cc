@@ -119,6 +119,8 @@ absl::Status Steward::PublishIfDue(LivePoll& poll) {
       StorePublication(options_.published_folder, poll.id, {poll.PeriodOf(now), poll.head_note}));
   poll.Publish(now);
   poll.RefreshView();
+  guard.unlock();
+  options_.on_published();
   return absl::OkStatus();
 }
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -30,6 +31,8 @@ class Steward {
   struct Options {
     std::chrono::milliseconds interval{200};
     std::string published_folder;
+    /// Called after each publication by the clock.
+    std::function<void()> on_published = [] {};
   };
   Steward(Options options, PollBook& book, Sequencer& sequencer,
           const std::vector<std::unique_ptr<Issuer>>& issuers,

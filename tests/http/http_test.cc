@@ -481,6 +481,14 @@ TEST(HttpClient, GivesUpOnAServerThatDoesNotAnswer) {
   EXPECT_EQ(client->Get(server.url()).status().code(), absl::StatusCode::kUnavailable);
 }
 
+TEST(HttpClient, EndsARequestThatIsCancelled) {
+  const FixedServer server("");
+  int looks = 0;
+  const auto client =
+      Opened({.timeout = std::chrono::hours(1), .cancelled = [&looks] { return ++looks > 1; }});
+  EXPECT_EQ(client->Get(server.url()).status().code(), absl::StatusCode::kUnavailable);
+}
+
 TEST(HttpClient, RefusesUrlsOfAnotherKind) {
   const auto client = Opened();
   for (const char* url : {"file:///etc/passwd", "ftp://127.0.0.1/a", "gopher://127.0.0.1/"}) {

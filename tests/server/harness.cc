@@ -146,6 +146,7 @@ absl::Status TestServer::TryStart() {
   environment.watchman_interval = std::chrono::milliseconds(10);
   environment.before_append = before_append;
   environment.before_work = before_work;
+  environment.witness_pace = witness_pace;
   environment.log = [this](std::string_view line) {
     std::lock_guard guard(log_mutex_);
     log_ += line;
@@ -216,6 +217,15 @@ v1::StatusResponse TestServer::Status() {
   v1::StatusResponse response;
   Must(Run([&](auto* context) { return reading->Status(context, request, &response); }), "status");
   return response;
+}
+
+std::string TestServer::Checkpoint() {
+  v1::CheckpointRequest request;
+  request.set_poll(Bytes(poll_));
+  v1::CheckpointResponse response;
+  Must(Run([&](auto* context) { return reading->Checkpoint(context, request, &response); }),
+       "checkpoint");
+  return response.note();
 }
 
 void TestServer::WaitForPhase(const std::string& phase) {

@@ -108,6 +108,8 @@ class TestServer {
   Settings settings;
   std::function<absl::Status()> before_append;
   BeforeWork before_work;
+  Cosigning::Pace witness_pace{.first_pause = std::chrono::milliseconds(10),
+                               .longest_pause = std::chrono::milliseconds(20)};
 
   urna::testing::TestElection election;  ///< keys, voters and definition
   FakeClock clock;
@@ -130,6 +132,8 @@ class TestServer {
   std::vector<std::string> records;
   void WaitForPhase(const std::string& phase);
   v1::StatusResponse Status();
+  /// The published note, over gRPC.
+  std::string Checkpoint();
 
   // --- Officials ---
   v1::Step MakeStep(const poll::Payload& payload, size_t official);

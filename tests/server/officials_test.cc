@@ -30,15 +30,28 @@ poll::Payload DefinedOf(const std::string& json) {
   return defined;
 }
 
-TEST(Officials, APollThatNeedsWitnessesIsRefusedByAServerThatSubmitsToNone) {
+TEST(Officials, APollMayNameOnlyWitnessesThatTheServerAsks) {
   urna::testing::ElectionOptions options = Small(1);
-  options.witnesses = 1;
-  options.witnesses_needed = 1;
-  TestServer s(options);
-  s.Start();
-  const Outcome outcome = s.Approve(s.DefinedPayload(), 0, s.election.definition_json());
-  EXPECT_EQ(outcome.code, grpc::StatusCode::FAILED_PRECONDITION) << outcome;
-  EXPECT_NE(outcome.message.find("witnesses"), std::string::npos) << outcome;
+  options.witnesses = 3;
+  for (const uint32_t needed : {0, 2}) {
+    options.witnesses_needed = needed;
+    TestServer s(options);
+    ledger::NoteKey other_key = s.election.witness_key(1);
+    other_key.key = s.election.official(0).public_key();
+    s.settings.witnesses = {{s.election.witness_key(0), "http://127.0.0.1:1"},
+                            {other_key, "http://127.0.0.1:1"}};
+    s.Start();
+    const Outcome outcome = s.Approve(s.DefinedPayload(), 0, s.election.definition_json());
+    EXPECT_EQ(outcome.reject, "definition.witness-unknown") << outcome;
+    EXPECT_NE(outcome.message.find("witness.example/w1, witness.example/w2"), std::string::npos)
+        << outcome;
+    s.Stop();
+    s.settings.witnesses = {{s.election.witness_key(0), "http://127.0.0.1:1"},
+                            {s.election.witness_key(1), "http://127.0.0.1:1"},
+                            {s.election.witness_key(2), "http://127.0.0.1:1"}};
+    s.Start();
+    EXPECT_TRUE(s.Approve(s.DefinedPayload(), 0, s.election.definition_json()).ok());
+  }
 }
 
 TEST(Officials, NothingIsRecordedBeforeEnoughApproved) {

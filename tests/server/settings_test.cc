@@ -50,6 +50,49 @@ TEST(Settings, ErrorsNameFileAndLine) {
             "f.conf:1: official: is not an Ed25519 public key");
 }
 
+TEST(Settings, AWitnessIsAKeyAndAUrl) {
+  crypto::Initialize();
+  const auto key = [](std::string_view name, uint8_t type = ledger::kTypeCosignature) {
+    return ledger::NoteKey{std::string(name), type, crypto::Ed25519Key::New().public_key()};
+  };
+  const std::string one = key("w1.example").ToString();
+  Settings settings;
+  ASSERT_TRUE(ReadConfig("f.conf",
+                         base::Cat("witness = ", one, "  HTTP://W1.example:7480/\nwitness = ",
+                                   key("w2.example").ToString(), " https://w2.example/a"),
+                         settings)
+                  .ok());
+  ASSERT_EQ(settings.witnesses.size(), 2u);
+  EXPECT_EQ(settings.witnesses[0].key.ToString(), one);
+  EXPECT_EQ(settings.witnesses[0].url, "http://w1.example:7480");
+  EXPECT_EQ(settings.witnesses[1].url, "https://w2.example/a");
+
+  EXPECT_EQ(Error(base::Cat("witness = ", one)), "f.conf:1: witness: must be KEY URL");
+  EXPECT_NE(Error(base::Cat("witness = ", one, " w1.example:7480")).find("the scheme is missing"),
+            std::string::npos);
+  EXPECT_NE(Error("witness = abc http://a").find("witness: the key: "), std::string::npos);
+  EXPECT_NE(Error(base::Cat("witness = ", key("a", ledger::kTypeEd25519).ToString(), " http://a"))
+                .find("is no witness's key"),
+            std::string::npos);
+  EXPECT_NE(Error(base::Cat("witness = ", one,
+                            " http://a\nwitness = ", key("w1.example").ToString(), " http://b"))
+                .find("stands here already: w1.example"),
+            std::string::npos);
+  std::string many;
+  for (size_t i = 0; i <= kMaxWitnesses; ++i) {
+    many += base::Cat("witness = ", key(base::Cat("w", i)).ToString(), " http://a\n");
+  }
+  EXPECT_EQ(Error(many), "f.conf:33: witness: there are at most 32");
+
+  Settings issuer = settings;
+  issuer.data = "x";
+  issuer.ballot_box = false;
+  issuer.follow = "a:1";
+  issuer.follow_key = crypto::Ed25519Key::New().public_key();
+  EXPECT_EQ(std::string(Complete(issuer).message()),
+            "witness: is for the ballot box, which publishes the ledger");
+}
+
 TEST(Settings, AnIssuerAloneMustKnowItsBallotBox) {
   crypto::Initialize();
   const std::string key = base::Hex(crypto::Ed25519Key::New().public_key());
