@@ -314,7 +314,8 @@ Cosigning::Outcome Cosigning::Confront(Witness& witness, LivePoll& poll, const s
   if (checkpoint->size > held) {
     words = Cat("the ledger holds ", held, " records, but ", Name(witness.address),
                 " shows a checkpoint of ", checkpoint->size,
-                " that its key signed: the store was cut, is an old copy, or another server runs "
+                " records that this ledger's key signed: the store was cut, is an old copy, or "
+                "another server runs "
                 "with the same key");
   } else {
     const auto root = ledger::RootAt(checkpoint->size, store_.Nodes(poll.id, checkpoint->size));
