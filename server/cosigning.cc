@@ -19,6 +19,8 @@ using std::chrono::steady_clock;
 
 constexpr size_t kMaxAnswer = 64 * 1024;
 constexpr size_t kMaxQuoted = 200;
+// Seconds that a witness's clock may be ahead. A time far in the future would bar all later ones.
+constexpr uint64_t kMaxAhead = 3600;
 // A witness may have cosigned more in the meantime, for somebody else who submits to it.
 constexpr int kAttempts = 3;
 
@@ -55,9 +57,14 @@ bool Names(const poll::Definition& definition, const ledger::NoteKey& witness) {
 
 }  // namespace
 
-Cosigning::Cosigning(Options options, const ledger::Store& store, PollBook& book, Log& log,
-                     Fatal halt)
-    : options_(std::move(options)), store_(store), book_(book), log_(log), halt_(std::move(halt)) {}
+Cosigning::Cosigning(Options options, const ledger::Store& store, PollBook& book,
+                     const Clock& clock, Log& log, Fatal halt)
+    : options_(std::move(options)),
+      store_(store),
+      book_(book),
+      clock_(clock),
+      log_(log),
+      halt_(std::move(halt)) {}
 
 void Cosigning::Resume(LivePoll& poll, Witnessed witnessed) {
   std::lock_guard guard(witnessed_mutex_);
@@ -283,6 +290,10 @@ Cosigning::Outcome Cosigning::Take(Witness& witness, LivePoll& poll, Diary& diar
             Cat("dated its cosignature ", base::FormatUtc(time), ", before its last one of ",
                 base::FormatUtc(diary.time), ". Its clock went back")};
   }
+  if (time > clock_.Now() + kMaxAhead) {
+    return {Verdict::kRefused, Cat("dated its cosignature ", base::FormatUtc(time),
+                                   ", which has not come yet. Its clock is wrong")};
+  }
   const absl::Status kept = Keep(poll, witness.address, shown, *cosignature);
   if (!kept.ok()) {
     return {Verdict::kRefused, Cat("cosigned, but that cannot be stored: ", kept.ToString())};
@@ -316,8 +327,7 @@ Cosigning::Outcome Cosigning::Confront(Witness& witness, LivePoll& poll, const s
     words = Cat("the ledger holds ", held, " records, but ", Name(witness.address),
                 " shows a checkpoint of ", checkpoint->size,
                 " records that this ledger's key signed: the store was cut, is an old copy, or "
-                "another server runs "
-                "with the same key");
+                "another server runs with the same key");
   } else {
     const auto root = ledger::RootAt(checkpoint->size, store_.Nodes(poll.id, checkpoint->size));
     if (!root.ok()) return {Verdict::kRefused, Cat(claims, ": ", root.status().ToString())};

@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "http/client.h"
 #include "ledger/store/store.h"
+#include "server/clock.h"
 #include "server/live_poll.h"
 #include "server/log.h"
 #include "server/publication.h"
@@ -46,7 +47,8 @@ class Cosigning {
   };
   /// `halt` is called when a witness proved that the ledger is not what was signed; from Start on,
   /// on a thread of this object.
-  Cosigning(Options options, const ledger::Store& store, PollBook& book, Log& log, Fatal halt);
+  Cosigning(Options options, const ledger::Store& store, PollBook& book, const Clock& clock,
+            Log& log, Fatal halt);
   ~Cosigning() { Stop(); }
 
   /// Goes on with what an earlier run stored, and shows it. Before Start, for each poll of which
@@ -116,6 +118,7 @@ class Cosigning {
   const Options options_;
   const ledger::Store& store_;
   PollBook& book_;
+  const Clock& clock_;
   Log& log_;
   const Fatal halt_;
 

@@ -182,7 +182,7 @@ absl::Status Server::OpenBallotBox() {
       book_, *sequencer_, issuers_, *checkpoint_key_, clock_, log_);
   cosigning_ = std::make_unique<Cosigning>(
       Cosigning::Options{settings_.witnesses, published, environment_.witness_pace}, *store_, book_,
-      log_, environment_.halt);
+      clock_, log_, environment_.halt);
   return absl::OkStatus();
 }
 

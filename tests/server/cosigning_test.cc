@@ -81,7 +81,6 @@ class TestWitness {
   }
   void BeHonest() { Intercept(nullptr); }
   Gate& gate() { return gate_; }
-  void SetNow(uint64_t now) { now_ = now; }
   int requests() const { return requests_; }
 
   /// Closes and opens it with `between` in between.
@@ -107,7 +106,7 @@ class TestWitness {
   void Open() {
     client::Witness::Options options;
     options.folder = folder();
-    options.now = [this] { return now_.load(); };
+    options.now = [this] { return election_.now; };
     options.log = [](std::string_view) {};
     options.fatal = [](std::string_view) { std::abort(); };
     witness_ =
@@ -132,7 +131,6 @@ class TestWitness {
   const urna::testing::TestElection& election_;
   const size_t i_;
   TemporaryFolder folder_;
-  std::atomic<uint64_t> now_{1400990400};
   std::atomic<int> requests_{0};
   Gate gate_;
   std::mutex mutex_;
@@ -451,6 +449,22 @@ TEST(CosigningTest, ACosignatureFromBeforeTheLastOneIsNotTaken) {
   const std::string before = s.log();
   s.Restart();
   Await([&] { return Count(s.log(), "dated its cosignature") == 2; }, "the refusal");
+  w.BeHonest();
+  AwaitCosigned(s, 1);
+}
+
+TEST(CosigningTest, ACosignatureFromTheFarFutureIsNotTakenAndBarsNoRightOne) {
+  TestServer s(WithWitnesses(1));
+  TestWitness w(s, 0);
+  w.Intercept([&](const http::Request& request) -> std::optional<http::Response> {
+    return Plain(
+        200, ledger::EncodeCosignatures({ledger::Cosign(AskedFor(request), w.key().name,
+                                                        s.election.witness(0), s.start() + 3601)}));
+  });
+  s.Start();
+  s.Define();
+  AwaitLog(s, "which has not come yet. Its clock is wrong");
+  EXPECT_THAT(Cosigners(s), IsEmpty());
   w.BeHonest();
   AwaitCosigned(s, 1);
 }
