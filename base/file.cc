@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -180,6 +181,17 @@ absl::Status MakeFolders(const std::string& path, mode_t mode) {
     return SystemError("create the folder", path);
   }
   return absl::OkStatus();
+}
+
+absl::Status PutFolder(const std::string& fresh, const std::string& path) {
+  // Takes the place of nothing, or of an empty folder; not every file system can exchange two.
+  bool put = rename(fresh.c_str(), path.c_str()) == 0;
+  if (!put && (errno == ENOTEMPTY || errno == EEXIST)) {
+    put = renameat2(AT_FDCWD, fresh.c_str(), AT_FDCWD, path.c_str(), RENAME_EXCHANGE) == 0;
+  }
+  if (!put) return SystemError("put the new folder in this place", path);
+  URNA_RETURN_IF_ERROR(SyncFolder(FolderOf(path)));
+  return SyncFolder(FolderOf(fresh));
 }
 
 absl::StatusOr<FileLock> FileLock::Acquire(const std::string& path) {

@@ -29,6 +29,10 @@ absl::Status SyncFileSystem(const std::string& folder);
 /// mkdir -p. New folders get `mode` and, after OK, survive a crash.
 absl::Status MakeFolders(const std::string& path, mode_t mode = 0755);
 
+/// Puts the folder `fresh` in the place of `path`, as one step; what was there is then under
+/// `fresh`. Both are on one file system. After OK it survives a crash. Errors: Unavailable.
+absl::Status PutFolder(const std::string& fresh, const std::string& path);
+
 /// An exclusive lock on a file, which is made for this purpose and stays; against other processes
 /// as well as other objects of this one. Ends with the object or the process, however that ends.
 class FileLock {

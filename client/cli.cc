@@ -3,10 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <iostream>
+#include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -39,6 +42,37 @@ void GlobalOptions::AddPassphrase(CLI::App* command) {
   command->add_option("--passphrase-file", passphrase.file,
                       "File whose first line is the passphrase; otherwise URNA_PASSPHRASE, or "
                       "the terminal asks");
+}
+
+void ListenFlags::Add(CLI::App* command, const std::string& who,
+                      const std::string& listen_description) {
+  CLI::Option* option = command->add_option("--listen", listen, listen_description);
+  if (!listen.empty()) option->capture_default_str();
+  command->add_option("--tls-certificate", certificate,
+                      Cat("PEM file of ", who,
+                          "'s own certificate; without it, plain HTTP, which is enough: all that "
+                          "is said is public and signed"));
+  command->add_option("--tls-key", certificate_key, "PEM file of that certificate's key");
+}
+
+absl::StatusOr<http::Server::Options> ListenFlags::Options() const {
+  constexpr size_t kMaxPem = size_t{1} << 20;
+  if (certificate.empty() != certificate_key.empty()) {
+    return base::Failure(absl::StatusCode::kInvalidArgument,
+                         "--tls-certificate and --tls-key go together");
+  }
+  http::Server::Options options;
+  options.listen = listen;
+  options.threads = 2;
+  if (!certificate.empty()) {
+    URNA_ASSIGN_OR_RETURN(options.certificate, base::ReadFile(certificate, kMaxPem));
+    URNA_ASSIGN_OR_RETURN(options.key, base::ReadFile(certificate_key, kMaxPem));
+  }
+  return options;
+}
+
+std::string ListenFlags::Url(const std::string& address) const {
+  return Cat(certificate.empty() ? "http://" : "https://", address);
 }
 
 namespace {
@@ -96,6 +130,17 @@ absl::StatusOr<crypto::Ed25519Key> OpenIdentity(const GlobalOptions& global,
       const crypto::SecretText passphrase,
       GetPassphrase(global.passphrase, Cat("passphrase of ", path), /*confirm=*/false));
   return ReadIdentity(path, purpose, passphrase);
+}
+
+uint64_t UnixTime() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+}
+
+void LogLine(std::string_view text) {
+  static std::mutex mutex;
+  const std::lock_guard guard(mutex);
+  std::cerr << base::FormatUtc(UnixTime()) << " " << OneLine(text) << std::endl;
 }
 
 std::string OneLine(std::string_view text) {

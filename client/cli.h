@@ -12,6 +12,7 @@
 #include "client/connection.h"
 #include "client/key_file.h"
 #include "client/poll_view.h"
+#include "http/server.h"
 
 namespace urna::client {
 
@@ -20,11 +21,26 @@ struct GlobalOptions {
   ServerOptions server;
   PassphraseOptions passphrase;
   bool json = false;
+  /// Exit status of a command that fails; one that has another meaning sets it.
+  int failure_status = 1;
 
   /// --server, --certificate, --plaintext on `command`.
   void AddServer(CLI::App* command);
   /// --passphrase-file on `command`.
   void AddPassphrase(CLI::App* command);
+};
+
+/// Options of commands that serve HTTP.
+struct ListenFlags {
+  std::string listen;  ///< HOST:PORT
+  std::string certificate, certificate_key;
+
+  /// --listen, --tls-certificate, --tls-key on `command`.
+  void Add(CLI::App* command, const std::string& who, const std::string& listen_description);
+  /// With the files read. Errors: InvalidArgument if one of the two is missing; those of ReadFile.
+  absl::StatusOr<http::Server::Options> Options() const;
+  /// Of a server that listens at `address`.
+  std::string Url(const std::string& address) const;
 };
 
 /// --poll on `command`; what is no poll id is wrong usage.
@@ -38,7 +54,8 @@ CLI::Option* AddTime(CLI::App* command, const std::string& name, uint64_t* unix_
 void AddExample(CLI::App* command, const std::string& example, const std::string& note = "");
 
 /// A command's work: runs after parsing; the status becomes the exit code (0 OK; 2 for an
-/// InvalidArgument that is no Reject: wrong usage; otherwise 1) and one line on standard error.
+/// InvalidArgument that is no Reject: wrong usage; otherwise failure_status) and one line on
+/// standard error.
 using Action = std::function<absl::Status()>;
 
 /// The one JSON object of a command under --json, on standard output.
@@ -48,6 +65,10 @@ Progress ShowProgress();
 /// Opens a key file, asking for its passphrase as `global` says.
 absl::StatusOr<crypto::Ed25519Key> OpenIdentity(const GlobalOptions& global,
                                                 const std::string& path, std::string_view purpose);
+/// Unix seconds.
+uint64_t UnixTime();
+/// `text` as one line with the time, on standard error. From any thread.
+void LogLine(std::string_view text);
 /// `text` without what could move a terminal's cursor or forge a line.
 std::string OneLine(std::string_view text);
 /// `text` filled up with blanks to `width` characters.
@@ -61,6 +82,7 @@ void AddIdentityCommands(CLI::App* parent, const std::string& purpose, GlobalOpt
 void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddOfficialCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddWitnessCommands(CLI::App& app, GlobalOptions& global, Action* action);
+void AddMirrorCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddKeyCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddTrusteeCommands(CLI::App& app, GlobalOptions& global, Action* action);
 void AddLedgerCommands(CLI::App& app, GlobalOptions& global, Action* action);

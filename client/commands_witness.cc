@@ -1,14 +1,11 @@
-#include <chrono>
 #include <future>
 #include <iostream>
 #include <memory>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "client/cli.h"
@@ -23,15 +20,8 @@ namespace {
 using base::Cat;
 using ledger::NoteKey;
 
-constexpr size_t kMaxPem = size_t{1} << 20;
-
 absl::Status Usage(std::string_view text) {
   return base::Failure(absl::StatusCode::kInvalidArgument, text);
-}
-
-uint64_t Now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
 }
 
 // --- key, show
@@ -135,8 +125,7 @@ absl::Status RunAdd(const GlobalOptions& global, const LogFlags& flags) {
 }
 
 struct RunFlags : LogFlags {
-  std::string listen = "127.0.0.1:7480";
-  std::string certificate, certificate_key;
+  ListenFlags listen{.listen = "127.0.0.1:7480", .certificate = {}, .certificate_key = {}};
 };
 
 absl::StatusOr<WitnessKey> OpenKey(const GlobalOptions& global, const std::string& path) {
@@ -148,29 +137,16 @@ absl::StatusOr<WitnessKey> OpenKey(const GlobalOptions& global, const std::strin
 }
 
 absl::Status Run(const GlobalOptions& global, const RunFlags& flags) {
-  if (flags.certificate.empty() != flags.certificate_key.empty()) {
-    return Usage("--tls-certificate and --tls-key go together");
-  }
-  http::Server::Options http;
-  http.listen = flags.listen;
-  http.threads = 2;
-  if (!flags.certificate.empty()) {
-    URNA_ASSIGN_OR_RETURN(http.certificate, base::ReadFile(flags.certificate, kMaxPem));
-    URNA_ASSIGN_OR_RETURN(http.key, base::ReadFile(flags.certificate_key, kMaxPem));
-  }
+  URNA_ASSIGN_OR_RETURN(const http::Server::Options http, flags.listen.Options());
   URNA_ASSIGN_OR_RETURN(WitnessKey key, OpenKey(global, flags.key));
   const std::string vkey = key.vkey.ToString();
   URNA_RETURN_IF_ERROR(AddLogs(global, flags, vkey));
 
   std::promise<std::string> broken;
-  std::mutex mutex;
   Witness::Options options;
   options.folder = flags.folder;
-  options.now = Now;
-  options.log = [&mutex](std::string_view line) {
-    const std::lock_guard guard(mutex);
-    std::cerr << base::FormatUtc(Now()) << " " << OneLine(line) << std::endl;
-  };
+  options.now = UnixTime;
+  options.log = LogLine;
   // Once: the witness answers nothing more after it.
   options.fatal = [&broken](std::string_view why) { broken.set_value(std::string(why)); };
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Witness> witness,
@@ -179,7 +155,7 @@ absl::Status Run(const GlobalOptions& global, const RunFlags& flags) {
                         http::Server::Start(http, [&witness](const http::Request& request) {
                           return witness->Serve(request);
                         }));
-  const std::string url = Cat(http.certificate.empty() ? "http://" : "https://", server->address());
+  const std::string url = flags.listen.Url(server->address());
   if (global.json) {
     PrintJson({{"listening", server->address()}, {"url", url}, {"key", vkey}});
   } else {
@@ -258,12 +234,7 @@ void AddWitnessCommands(CLI::App& app, GlobalOptions& global, Action* action) {
         "run", "Runs the witness until it is stopped, and logs what it cosigns and refuses");
     AddLogOptions(command, global, flags.get());
     command->add_option("--key", flags->key, "The witness's key file")->required();
-    command->add_option("--listen", flags->listen, "HOST:PORT; port 0 takes a free one")
-        ->capture_default_str();
-    command->add_option("--tls-certificate", flags->certificate,
-                        "PEM file of the witness's own certificate; without it, plain HTTP, which "
-                        "is enough: all that is said is public and signed");
-    command->add_option("--tls-key", flags->certificate_key, "PEM file of that certificate's key");
+    flags->listen.Add(command, "the witness", "HOST:PORT; port 0 takes a free one");
     global.AddPassphrase(command);
     AddExample(command,
                "urna witness run --folder witness --key witness.key --listen 0.0.0.0:7480 "

@@ -77,6 +77,8 @@ class GrpcSource : public LedgerSource {
     return absl::OkStatus();
   }
 
+  absl::StatusOr<std::optional<std::string>> Tile(const TileId&) override { return std::nullopt; }
+
   std::string name() const override { return connection_.target(); }
 
  private:
@@ -115,21 +117,38 @@ class HttpSource : public LedgerSource {
     return absl::OkStatus();
   }
 
+  absl::StatusOr<std::optional<std::string>> Tile(const TileId& id) override {
+    TileId there = id;
+    URNA_ASSIGN_OR_RETURN(std::string bytes, Part(there));
+    const size_t wanted = id.width * sizeof(Hash32);
+    if (bytes.size() < wanted) {
+      return Reject("tile.malformed", Cat(UrlOf(there), ": has ", bytes.size(), " bytes"));
+    }
+    bytes.resize(wanted);
+    return bytes;
+  }
+
   std::string name() const override { return url_; }
 
  private:
   /// At least `id.width` entries.
   absl::StatusOr<std::vector<std::string>> Bundle(TileId id) {
+    URNA_ASSIGN_OR_RETURN(const std::string bytes, Part(id));
+    auto entries = ledger::DecodeBundle(bytes, id.width);
+    if (!entries.ok()) return base::Annotate(entries.status(), UrlOf(id));
+    return entries;
+  }
+
+  /// A tile or bundle; `id` becomes the one that is there.
+  absl::StatusOr<std::string> Part(TileId& id) {
     URNA_ASSIGN_OR_RETURN(http::Response answer, Get(id));
     if (answer.status == 404 && id.width < ledger::kTileWidth) {
-      // The log has grown meanwhile, and may have dropped what the full bundle holds too.
+      // The log has grown meanwhile, and may have dropped what the full one holds too.
       id.width = ledger::kTileWidth;
       URNA_ASSIGN_OR_RETURN(answer, Get(id));
     }
     if (answer.status != 200) return Unexpected(UrlOf(id), answer.status);
-    auto entries = ledger::DecodeBundle(answer.body, id.width);
-    if (!entries.ok()) return base::Annotate(entries.status(), UrlOf(id));
-    return entries;
+    return std::move(answer.body);
   }
 
   /// Tries again what may pass: a ledger has thousands of bundles, and one line that drops shall

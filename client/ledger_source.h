@@ -3,12 +3,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/connection.h"
 #include "crypto/hash.h"
+#include "ledger/tiles.h"
 
 namespace urna::client {
 
@@ -27,6 +29,9 @@ class LedgerSource {
   virtual absl::Status Records(
       uint64_t first, uint64_t last,
       const std::function<absl::StatusOr<bool>(const std::string&)>& take) = 0;
+  /// A hash tile as it is shown, cut to `id.width` hashes; nothing if this source shows records
+  /// only. Errors: Reject("tile.malformed") if it is shorter; network failures.
+  virtual absl::StatusOr<std::optional<std::string>> Tile(const ledger::TileId& id) = 0;
   /// For messages: HOST:PORT or URL.
   virtual std::string name() const = 0;
 };

@@ -17,7 +17,6 @@
 namespace urna::client {
 namespace {
 
-constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
 
 /// What the values of options are: for help, the manual and completion.
@@ -32,6 +31,7 @@ const std::map<std::string, std::string> kValueNames = {
     {"--definition", "FILE"},
     {"--enrolment", "TEXT"},
     {"--evidence", "FILE"},
+    {"--every", "SECONDS"},
     {"--export", "FILE"},
     {"--fingerprint", "DIGITS"},
     {"--folder", "DIR"},
@@ -48,6 +48,7 @@ const std::map<std::string, std::string> kValueNames = {
     {"unseal --out", "DIR"},
     {"protocol --format", "{text,html,json}"},
     {"--passphrase-file", "FILE"},
+    {"--patience", "SECONDS"},
     {"--persons-sha256", "FILE"},
     {"--phrase-file", "FILE"},
     {"--poll", "ID"},
@@ -90,7 +91,10 @@ cli::Facts Documentation() {
   facts.version = URNA_VERSION;
   facts.date = URNA_DATE;
   facts.page_per_command = true;
-  facts.exit_status = {{"0", "done"}, {"1", "refused or failed"}, {"2", "wrong usage"}};
+  facts.exit_status = {{"0", "done"},
+                       {"1", "refused or failed"},
+                       {"2", "wrong usage"},
+                       {"3", "urna mirror run --once: an alarm"}};
   facts.environment = {
       {"URNA_PASSPHRASE",
        "The passphrase of key files and wallets, where no --passphrase-file is given. Other "
@@ -123,13 +127,14 @@ int Run(int argc, char** argv) {
   AddTrusteeCommands(app, global, &action);
   AddLedgerCommands(app, global, &action);
   AddWitnessCommands(app, global, &action);
+  AddMirrorCommands(app, global, &action);
   AddKeyCommands(app, global, &action);
   for (const auto& [group, commands] :
        std::initializer_list<std::pair<const char*, std::vector<const char*>>>{
            {"For residents", {"vote", "receipt", "ballot"}},
            {"For officials", {"poll", "roll", "official"}},
            {"For trustees", {"trustee"}},
-           {"For auditors", {"ledger"}},
+           {"For auditors", {"ledger", "mirror"}},
            {"For witnesses", {"witness"}},
            {"For all of them", {"key"}}}) {
     for (const char* command : commands) app.get_subcommand(command)->group(group);
@@ -158,7 +163,7 @@ int Run(int argc, char** argv) {
   if (!reject.empty()) text += base::Cat(" (", reject, ")");
   Complain(text);
   // A verdict carries its id; without one, what the command was given made no sense.
-  return reject.empty() && absl::IsInvalidArgument(status) ? kWrongUsage : kFailed;
+  return reject.empty() && absl::IsInvalidArgument(status) ? kWrongUsage : global.failure_status;
 }
 
 }  // namespace

@@ -1,13 +1,9 @@
 #include "client/poll_view.h"
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <thread>
@@ -15,6 +11,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "client/interrupt.h"
@@ -146,26 +143,6 @@ class Intake {
   Replayer head_;
   Hash32 last_leaf_{};
 };
-
-absl::Status SystemError(std::string_view what, const std::string& path) {
-  return base::Failure(absl::StatusCode::kUnavailable,
-                       Cat(path, ": ", what, ": ", strerror(errno)));
-}
-
-/// Puts the finished export `temporary` in the place of `folder`; what was there is then under
-/// `temporary`.
-absl::Status Exchange(const std::string& temporary, const std::string& folder, bool replace) {
-  const unsigned flags = replace ? RENAME_EXCHANGE : 0;
-  if (renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, folder.c_str(), flags) != 0) {
-    return SystemError("cannot put the new export here (fetch into a new folder if this goes on)",
-                       folder);
-  }
-  const std::string parent = Cat(folder, "/..");
-  const int fd = open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = fd >= 0 && fsync(fd) == 0;
-  if (fd >= 0) close(fd);
-  return synced ? absl::OkStatus() : SystemError("cannot sync", parent);
-}
 
 }  // namespace
 
@@ -389,7 +366,7 @@ absl::StatusOr<ledger::Checkpoint> FetchLedger(LedgerSource& source, const Hash3
     return older != nullptr ? forked() : RootDiffers(checkpoint, writer->Root());
   }
   URNA_RETURN_IF_ERROR(writer->Finish(note));
-  URNA_RETURN_IF_ERROR(Exchange(temporary.path(), folder, older != nullptr));
+  URNA_RETURN_IF_ERROR(base::PutFolder(temporary.path(), folder));
   return checkpoint;
 }
 

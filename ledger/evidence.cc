@@ -190,6 +190,58 @@ absl::StatusOr<Evidence> MakeComplaint(const Receipt& receipt, std::string_view 
   return replaced;
 }
 
+absl::StatusOr<ForkProver> ForkProver::Begin(std::string_view first, std::string_view second,
+                                             const NoteKey& key) {
+  ForkProver prover;
+  URNA_ASSIGN_OR_RETURN(prover.first_, Reduce(first, key, &prover.fork_.first));
+  URNA_ASSIGN_OR_RETURN(prover.second_, Reduce(second, key, &prover.fork_.second));
+  // Which subtrees it takes does not depend on their hashes.
+  const auto note_it = [&prover](uint32_t level, uint64_t index) -> absl::StatusOr<Hash32> {
+    prover.proof_.push_back({level, index});
+    return Hash32{};
+  };
+  URNA_RETURN_IF_ERROR(PrefixProof(prover.first_.size, prover.second_.size, note_it).status());
+  std::ranges::sort(prover.proof_, {}, [](const Node& node) { return node.index << node.level; });
+  return prover;
+}
+
+void ForkProver::Append(const Hash32& leaf) {
+  const uint64_t index = tree_.size();
+  tree_.Append(leaf);
+  if (complete_ == proof_.size()) return;
+  Node& next = proof_[complete_];
+  if (index < next.index << next.level) return;
+  part_.Append(leaf);
+  if (part_.size() < uint64_t{1} << next.level) return;
+  next.hash = part_.Root();
+  part_ = Frontier();
+  ++complete_;
+}
+
+absl::StatusOr<std::optional<Evidence>> ForkProver::Finish() const {
+  if (tree_.size() != second_.size || tree_.Root() != second_.root) {
+    return base::Reject("ledger.root",
+                        Cat("these ", tree_.size(), " records have the root ",
+                            base::Hex(tree_.Root()), ", but the checkpoint is of ", second_.size,
+                            " records with the root ", base::Hex(second_.root)));
+  }
+  Fork fork = fork_;
+  URNA_ASSIGN_OR_RETURN(
+      fork.proof, PrefixProof(first_.size, second_.size,
+                              [this](uint32_t level, uint64_t index) -> absl::StatusOr<Hash32> {
+                                return std::ranges::find_if(proof_,
+                                                            [&](const Node& node) {
+                                                              return node.level == level &&
+                                                                     node.index == index;
+                                                            })
+                                    ->hash;
+                              }));
+  URNA_ASSIGN_OR_RETURN(const Hash32 prefix,
+                        PrefixRoot(first_.size, second_.size, fork.proof, second_.root));
+  if (prefix == first_.root) return std::optional<Evidence>();
+  return std::optional<Evidence>(std::move(fork));
+}
+
 std::string EncodeEvidence(const Evidence& evidence) { return std::visit(Encoder{}, evidence); }
 
 absl::StatusOr<Evidence> ParseEvidence(std::string_view bytes) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -60,6 +61,34 @@ absl::StatusOr<Evidence> MakeFork(std::string_view first, std::string_view secon
 absl::StatusOr<Evidence> MakeComplaint(const Receipt& receipt, std::string_view later,
                                        const Hash32& leaf, const NoteKey& key,
                                        const NodeReader& nodes);
+
+/// Finds out whether the ledger that a signed checkpoint is of continues a smaller one, from the
+/// hashes of its records alone, and proves it if not. Memory does not grow with their number.
+class ForkProver {
+ public:
+  /// Errors: those of OpenCheckpoint; InvalidArgument if the sizes are not 0 < first < second.
+  static absl::StatusOr<ForkProver> Begin(std::string_view first, std::string_view second,
+                                          const NoteKey& key);
+  /// The next record of what is said to be the second ledger, from record 0.
+  void Append(const Hash32& leaf);
+  /// Nothing if it continues the first. What is returned, Judge calls proven.
+  /// Errors: Reject("ledger.root") if these are not the records of the second checkpoint.
+  absl::StatusOr<std::optional<Evidence>> Finish() const;
+
+ private:
+  struct Node {
+    uint32_t level;
+    uint64_t index;
+    Hash32 hash{};  ///< once all its leaves are there
+  };
+
+  Fork fork_;  // without the proof
+  Checkpoint first_, second_;
+  std::vector<Node> proof_;  // the subtrees that the proof is made of, from left to right
+  size_t complete_ = 0;      // of those
+  Frontier part_;            // of the next
+  Frontier tree_;
+};
 
 std::string EncodeEvidence(const Evidence& evidence);
 /// Strict: exactly what EncodeEvidence writes. Errors: Reject("evidence.malformed").

@@ -362,13 +362,23 @@ absl::StatusOr<std::unique_ptr<ExportWriter>> ExportWriter::Continue(const std::
     if (bytes.size() != last.width * sizeof(Hash32)) return damaged(last.Path());
     for (uint32_t i = 0; i < last.width; ++i) levels[level].Append(HashAt(bytes, i));
   }
+  std::vector<std::string> entries;
+  if (size % kTileWidth != 0) {
+    const uint64_t last = size / kTileWidth;
+    auto bundle = reader->ReadBundle(last);
+    // What is carried on into the next bundle is looked at.
+    bool sound = bundle.ok();
+    for (size_t i = 0; sound && i < bundle->size(); ++i) {
+      sound = LeafHash((*bundle)[i]) == levels[0].Node(0, i);
+    }
+    if (!sound) return damaged(TileAt(size, TileId::kEntries, last).Path());
+    entries = *std::move(bundle);
+  }
   auto impl = std::make_unique<Impl>(folder, TileEdges(size, std::move(levels)));
   if (impl->builder.Root() != reader->checkpoint().root) {
     return damaged("its tiles do not lead to the root of its checkpoint");
   }
-  if (size % kTileWidth != 0) {
-    URNA_ASSIGN_OR_RETURN(impl->entries, reader->ReadBundle(size / kTileWidth));
-  }
+  impl->entries = std::move(entries);
   return std::unique_ptr<ExportWriter>(new ExportWriter(std::move(impl)));
 }
 
@@ -419,6 +429,38 @@ absl::Status ExportWriter::Finish(std::string_view checkpoint_note) {
   impl_->status = write();
   if (impl_->status.ok()) impl_->finished = size();
   return impl_->status;
+}
+
+absl::Status LinkExport(const std::string& folder, const std::string& copy) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::exists(fs::symlink_status(copy, error))) {
+    return base::Failure(absl::StatusCode::kAlreadyExists, base::Cat(copy, ": exists"));
+  }
+  URNA_RETURN_IF_ERROR(base::MakeFolders(copy));
+  std::vector<std::string> folders = {copy};
+  for (auto it = fs::recursive_directory_iterator(folder, error);
+       !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
+    const std::string target = base::Cat(copy, "/", it->path().lexically_relative(folder).string());
+    if (it->is_directory(error)) {
+      folders.push_back(target);
+      fs::create_directory(target, error);
+    } else if (!error && link(it->path().c_str(), target.c_str()) != 0) {
+      return SystemError("link to another folder", it->path().string());
+    }
+    if (error) break;
+  }
+  if (error) {
+    return base::Failure(error == std::errc::no_such_file_or_directory
+                             ? absl::StatusCode::kNotFound
+                             : absl::StatusCode::kUnavailable,
+                         base::Cat(folder, ": cannot link its files: ", error.message()));
+  }
+  for (const std::string& made : folders) {
+    const Descriptor fd(open(made.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (fd.get() < 0 || fsync(fd.get()) != 0) return SystemError("sync", made);
+  }
+  return absl::OkStatus();
 }
 
 struct ExportReader::Impl {
@@ -491,6 +533,27 @@ absl::StatusOr<std::string> ExportReader::ReadEntry(uint64_t index) const {
 absl::StatusOr<std::string> ExportReader::ReadTile(const TileId& id) const {
   const size_t expected = size_t{id.width} * sizeof(Hash32);
   return ReadBeneath(impl_->descriptor.get(), id.Path(), expected + 1, impl_->Shown(id));
+}
+
+absl::StatusOr<std::string> ExportReader::ReadPart(const TileId& id) const {
+  const uint64_t size = impl_->checkpoint.size;
+  if (!IsWithin(size, id)) {
+    return base::Failure(absl::StatusCode::kNotFound,
+                         base::Cat(impl_->Shown(id), ": is not of ", size, " entries"));
+  }
+  if (id.level == TileId::kEntries) {
+    URNA_ASSIGN_OR_RETURN(std::vector<std::string> entries, ReadBundle(id.index));
+    entries.resize(id.width);
+    return EncodeBundle(entries);
+  }
+  const TileId file = TileAt(size, id.level, id.index);
+  URNA_ASSIGN_OR_RETURN(std::string bytes, ReadTile(file));
+  const size_t wanted = size_t{id.width} * sizeof(Hash32);
+  if (bytes.size() < wanted) {
+    return base::Reject("tile.malformed", base::Cat(impl_->Shown(file), ": is too short"));
+  }
+  bytes.resize(wanted);
+  return bytes;
 }
 
 absl::StatusOr<Hash32> ExportReader::ReadNode(uint32_t level, uint64_t index) const {

@@ -24,7 +24,7 @@ class ExportWriter {
   static absl::StatusOr<std::unique_ptr<ExportWriter>> Create(const std::string& folder);
   /// Goes on with the export in `folder`, or makes one. What an interrupted writer left beside the
   /// files of its checkpoint is removed. Reads edges, not history: what lies before the partial
-  /// tiles is only compared through the root.
+  /// tiles and the partial bundle is only compared through the root.
   /// Errors: FailedPrecondition if the folder holds something else, DataLoss if the export is not
   /// whole; NotFound / Unavailable.
   static absl::StatusOr<std::unique_ptr<ExportWriter>> Continue(const std::string& folder);
@@ -46,6 +46,11 @@ class ExportWriter {
   explicit ExportWriter(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+/// Makes `copy`, which must not exist, an export with the files of the one in `folder`: hard links,
+/// so that it costs neither time nor space. Writers replace files, never change them, so the two go
+/// their own ways. After OK it survives a crash. Errors: AlreadyExists, NotFound, Unavailable.
+absl::Status LinkExport(const std::string& folder, const std::string& copy);
 
 /// Reads such a folder as a stream; memory does not grow with it.
 class ExportReader {
@@ -74,6 +79,10 @@ class ExportReader {
   /// The bytes of one hash tile, unjudged, but at most one byte more than its width demands: what
   /// is longer differs all the same. Thread-safe. Errors: NotFound / Unavailable, naming the file.
   absl::StatusOr<std::string> ReadTile(const TileId& id) const;
+  /// The bytes of a tile or bundle of any width that this ledger has, as a server gives them, cut
+  /// from the file that is there. Thread-safe. Errors: NotFound for what this ledger does not have;
+  /// those of ReadTile and ReadBundle; Reject("tile.malformed") if the tile is too short.
+  absl::StatusOr<std::string> ReadPart(const TileId& id) const;
   /// A NodeReader over its hash tiles, unjudged. Thread-safe. Errors: those of ReadTile;
   /// Reject("tile.malformed") if the tile is too short.
   absl::StatusOr<Hash32> ReadNode(uint32_t level, uint64_t index) const;

@@ -591,14 +591,16 @@ absl::Status State::On(const BallotCast& p, const Input& in) {
       return Reject("ballot.revision-repeated",
                     Cat("revision ", ballot.revision, "; the last recorded is ", entry.revision));
     }
-    URNA_ASSIGN_OR_RETURN(const std::string bytes, read_record_(entry.index));
-    URNA_ASSIGN_OR_RETURN(const ledger::Record record, ledger::DecodeRecord(bytes));
-    if (crypto::HashSha256(record.payload) != entry.payload_hash) {
+    const auto bytes = read_record_(entry.index);
+    const auto record = bytes.ok() ? ledger::DecodeRecord(*bytes) : bytes.status();
+    // What storage gives back wrong is a failure, never a verdict on this ballot.
+    if (!record.ok() && base::RejectId(record.status()).empty()) return record.status();
+    if (!record.ok() || crypto::HashSha256(record->payload) != entry.payload_hash) {
       return base::Failure(absl::StatusCode::kDataLoss,
                            Cat("record ", entry.index, " changed since it was applied"));
     }
     URNA_ASSIGN_OR_RETURN(const Payload old,
-                          DecodePayload(record.kind, record.payload, definition_.get()));
+                          DecodePayload(record->kind, record->payload, definition_.get()));
     URNA_ASSIGN_OR_RETURN(
         const DecodedBallot old_ballot,
         DecodeWithElements(context_->styles[p.style].shape, std::get<BallotCast>(old).ballot));

@@ -50,10 +50,6 @@ void SetHold(LivePoll& poll, const absl::Status& why) {
   poll.RefreshView();
 }
 
-std::string Describe(const ledger::Checkpoint& checkpoint) {
-  return Cat(checkpoint.size, " records with root ", base::Hex(checkpoint.root));
-}
-
 }  // namespace
 
 Follower::Follower(Options options, std::unique_ptr<Upstream> upstream, ledger::Store& store,
@@ -79,7 +75,7 @@ Follower::Follower(Options options, std::unique_ptr<Upstream> upstream, ledger::
               }) {}
 
 std::string Follower::EvidencePath(const Hash32& poll) const {
-  return Cat(options_.evidence_folder, "/", base::Hex(poll), ".fork");
+  return Cat(options_.evidence_folder, "/", base::Hex(poll), ".evidence");
 }
 
 void Follower::Adopt(std::shared_ptr<LivePoll> poll, const ledger::Checkpoint& anchored,
@@ -288,33 +284,54 @@ absl::Status Follower::Take(LivePoll& poll, const std::vector<std::string>& reco
 
 absl::Status Follower::Compare(Followed& followed, const std::string& note) {
   LivePoll& poll = *followed.poll;
-  URNA_ASSIGN_OR_RETURN(const ledger::Checkpoint shown,
-                        ledger::OpenCheckpoint(note, poll.state.definition()->ballot_box));
+  const ledger::NoteKey& key = poll.state.definition()->ballot_box;
+  const ledger::Checkpoint& verified = followed.verified;
+  URNA_ASSIGN_OR_RETURN(const ledger::Checkpoint shown, ledger::OpenCheckpoint(note, key));
   while (poll.state.size() < shown.size) {
     const uint64_t first = poll.state.size();
     URNA_ASSIGN_OR_RETURN(const auto records,
                           upstream_->Records(poll.id, first, std::min(shown.size, first + kChunk)));
     const absl::Status taken = Take(poll, records, nullptr);
     // The first new record does not follow the last one that a checkpoint covers.
-    if (base::RejectId(taken) == "ledger.chain-broken" && first == followed.verified.size) {
-      return Forked(followed, shown, note);
+    if (base::RejectId(taken) == "ledger.chain-broken" && first == verified.size) {
+      return ProveFork(followed, shown, note, taken);
     }
     URNA_RETURN_IF_ERROR(taken);
   }
-  URNA_ASSIGN_OR_RETURN(const Hash32 root,
-                        ledger::RootAt(shown.size, store_.Nodes(poll.id, shown.size)));
-  if (root != shown.root && shown.size <= followed.verified.size) {
-    return Forked(followed, shown, note);
-  }
+  const ledger::NodeReader nodes = store_.Nodes(poll.id, std::max(shown.size, verified.size));
+  URNA_ASSIGN_OR_RETURN(const Hash32 root, ledger::RootAt(shown.size, nodes));
   if (root != shown.root) {
-    return Reject("ledger.root", "the ballot box sent records that are not those it signed");
+    const absl::Status differs =
+        Reject("ledger.root", "the ballot box sent records that are not those it signed");
+    if (shown.size > verified.size) return ProveFork(followed, shown, note, differs);
+    if (shown.size == 0) return differs;
+    URNA_ASSIGN_OR_RETURN(const ledger::Evidence fork,
+                          ledger::MakeFork(note, followed.note, key, nodes));
+    return Forked(followed, fork);
   }
-  if (shown.size < followed.verified.size) {
-    return Reject("ledger.forked",
-                  Cat("the ballot box shows a shorter ledger than before: ", shown.size,
-                      " records, and had shown ", followed.verified.size));
+  if (shown.size < verified.size) {
+    return Reject("ledger.forked", Cat("the ballot box shows a shorter ledger than before: ",
+                                       shown.size, " records, and had shown ", verified.size));
   }
   return Confirm(followed, shown, note);
+}
+
+/// What was sent does not continue what was verified. Whether what was signed does not, only all of
+/// its records can show.
+absl::Status Follower::ProveFork(Followed& followed, const ledger::Checkpoint& shown,
+                                 const std::string& note, const absl::Status& fault) {
+  if (followed.verified.size == 0) return fault;
+  const Hash32& poll = followed.poll->id;
+  URNA_ASSIGN_OR_RETURN(ledger::ForkProver prover,
+                        ledger::ForkProver::Begin(followed.note, note,
+                                                  followed.poll->state.definition()->ballot_box));
+  for (uint64_t first = 0; first < shown.size; first += kChunk) {
+    URNA_ASSIGN_OR_RETURN(const auto records,
+                          upstream_->Records(poll, first, std::min(shown.size, first + kChunk)));
+    for (const std::string& record : records) prover.Append(ledger::LeafHash(record));
+  }
+  URNA_ASSIGN_OR_RETURN(const std::optional<ledger::Evidence> fork, prover.Finish());
+  return fork.has_value() ? Forked(followed, *fork) : fault;
 }
 
 absl::Status Follower::Confirm(Followed& followed, const ledger::Checkpoint& checkpoint,
@@ -360,17 +377,22 @@ absl::Status Follower::CompareIssuers(const LivePoll& poll) {
   return absl::OkStatus();
 }
 
-absl::Status Follower::Forked(Followed& followed, const ledger::Checkpoint& shown,
-                              const std::string& note) {
+absl::Status Follower::Forked(Followed& followed, const ledger::Evidence& fork) {
+  const ledger::NoteKey& key = followed.poll->state.definition()->ballot_box;
+  const ledger::Judgement judgement = ledger::Judge(fork, key);
+  if (!judgement.proven) {
+    return Failure(absl::StatusCode::kDataLoss,
+                   Cat("the ballot box's ledger differs from the copy here, but ", judgement.text,
+                       "; is the copy damaged?"));
+  }
   const std::string path = EvidencePath(followed.poll->id);
-  URNA_RETURN_IF_ERROR(base::WriteFileAtomic(path, Cat(followed.note, "\n", note), 0600));
+  URNA_RETURN_IF_ERROR(base::WriteFileAtomic(path, ledger::EncodeEvidence(fork), 0600));
   followed.forked = true;
-  return Reject(
-      "ledger.forked",
-      Cat("the ballot box shows a ledger that does not continue the one it showed before: "
-          "before ",
-          Describe(followed.verified), ", now ", Describe(shown), "; both signed notes are in ",
-          path, ", keep them: they prove it"));
+  return Reject("ledger.forked",
+                Cat("the ballot box shows a ledger that does not continue the one it showed "
+                    "before: ",
+                    judgement.text, "; ", path, " proves it to anybody (urna-verify --log '",
+                    key.ToString(), "' --evidence FILE), keep it"));
 }
 
 // --- Duties --------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "crypto/signature.h"
 #include "ledger/checkpoint.h"
+#include "ledger/evidence.h"
 #include "ledger/store/store.h"
 #include "server/anchor.h"
 #include "server/clock.h"
@@ -84,7 +85,9 @@ class Follower {
   absl::Status Confirm(Followed& followed, const ledger::Checkpoint& checkpoint,
                        const std::string& note);
   absl::Status CompareIssuers(const LivePoll& poll);
-  absl::Status Forked(Followed& followed, const ledger::Checkpoint& shown, const std::string& note);
+  absl::Status ProveFork(Followed& followed, const ledger::Checkpoint& shown,
+                         const std::string& note, const absl::Status& fault);
+  absl::Status Forked(Followed& followed, const ledger::Evidence& fork);
   std::string EvidencePath(const Hash32& poll) const;
   /// Logs what is new about a poll.
   void Report(const Hash32& poll, const absl::Status& status);

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "ledger/site.h"
 #include "ledger/tiles.h"
 #include "server/limits.h"
 
@@ -14,16 +15,12 @@ namespace {
 
 using base::Cat;
 
-// A tile says the same for ever; a checkpoint and the list may be other ones at any moment.
-constexpr std::string_view kForEver = "public, max-age=31536000, immutable";
-constexpr std::string_view kAskAgain = "no-cache";
-
 http::Response Refusal(int status, std::string_view words) {
   return {.status = status, .body = Cat(words, "\n")};
 }
 
 http::Response ListOf(const PollBook& book) {
-  http::Response list{.cache_control = std::string(kAskAgain)};
+  http::Response list{.cache_control = std::string(ledger::kCacheNever)};
   for (const auto& poll : book.All()) {
     list.body += Cat(base::Hex(poll->id), " ", poll->view()->definition->ballot_box.name, "\n");
   }
@@ -32,30 +29,25 @@ http::Response ListOf(const PollBook& book) {
 
 http::Response Answer(const PollBook& book, const ledger::Store& store, std::string_view path) {
   if (path == "/") return ListOf(book);
-  constexpr size_t kIdDigits = 2 * sizeof(Hash32);
   const http::Response not_there = Refusal(404, "not here");
-  Hash32 id;
-  if (path.size() < kIdDigits + 2 || path[kIdDigits + 1] != '/' ||
-      !base::Unhex(path.substr(1, kIdDigits), id) || base::Hex(id) != path.substr(1, kIdDigits)) {
-    return not_there;
-  }
-  const auto poll = book.Find(id);
+  const auto asked = ledger::ParseSitePath(path);
+  if (!asked.has_value()) return not_there;
+  const auto poll = book.Find(asked->poll);
   if (poll == nullptr) return not_there;
   const auto view = poll->view();
   if (view->published_size == 0) return not_there;
-  path.remove_prefix(kIdDigits + 2);
-  if (path == "checkpoint") {
-    return {.body = view->published_note, .cache_control = std::string(kAskAgain)};
+  if (asked->file == "checkpoint") {
+    return {.body = view->published_note, .cache_control = std::string(ledger::kCacheNever)};
   }
   // A reader would take a damaged tile for a falsified one.
   if (!view->damage.ok()) return Refusal(503, std::string(view->damage.message()));
-  const auto tile = ledger::TileId::Parse(path);
+  const auto tile = ledger::TileId::Parse(asked->file);
   if (!tile.ok() || !ledger::IsWithin(view->published_size, *tile)) return not_there;
-  auto bytes = store.ReadTile(id, *tile);
+  auto bytes = store.ReadTile(asked->poll, *tile);
   if (!bytes.ok()) return Refusal(500, "cannot be read");
   return {.body = *std::move(bytes),
           .content_type = "application/octet-stream",
-          .cache_control = std::string(kForEver)};
+          .cache_control = std::string(ledger::kCacheForEver)};
 }
 
 }  // namespace

@@ -135,6 +135,25 @@ TEST_F(FileTest, WhatAKilledProcessLeftBehindIsInNobodysWay) {
   EXPECT_EQ(*ReadFile(path), "whole");
 }
 
+TEST_F(FileTest, AFolderTakesThePlaceOfAnother) {
+  const std::string fresh = folder_ + "/fresh", place = folder_ + "/place";
+  const auto make = [](const std::string& folder, std::string_view content) {
+    EXPECT_TRUE(MakeFolders(folder).ok());
+    EXPECT_TRUE(WriteFileAtomic(folder + "/x", content).ok());
+  };
+  make(fresh, "one");
+  ASSERT_TRUE(PutFolder(fresh, place).ok());
+  EXPECT_EQ(*ReadFile(place + "/x"), "one");
+  EXPECT_FALSE(std::filesystem::exists(fresh));
+  make(fresh, "two");
+  ASSERT_TRUE(PutFolder(fresh, place).ok());
+  EXPECT_EQ(*ReadFile(place + "/x"), "two");
+  EXPECT_EQ(*ReadFile(fresh + "/x"), "one");
+  EXPECT_EQ(PutFolder(folder_ + "/none", place).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(PutFolder(fresh, place + "/x").code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(*ReadFile(place + "/x"), "two");
+}
+
 TEST_F(FileTest, ALockIsHeldByOneObjectAndEndsWithIt) {
   const std::string path = folder_ + "/lock";
   {

@@ -197,6 +197,22 @@ TEST_F(HttpSourceTest, RefusesACheckpointThatIsNoneOrOfAnotherLedger) {
   EXPECT_EQ(fetch_of(ledger::SignCheckpoint(other, election_.official(0))), "note.unsigned");
 }
 
+TEST_F(HttpSourceTest, ReadsHashTilesCutToWhatIsAskedFor) {
+  ASSERT_TRUE(source_->Checkpoint().ok());
+  const auto tile = source_->Tile({0, 1, 4});
+  ASSERT_TRUE(tile.ok()) << tile.status();
+  EXPECT_EQ(**tile, base::ReadFile(Shown() + "/tile/0/001.p/4").value());
+  web_->instead["tile/0/001.p/4"] = {.body = std::string(127, 'x')};
+  EXPECT_EQ(Id(source_->Tile({0, 1, 4}).status()), "tile.malformed");
+  web_->instead["tile/0/001.p/4"] = {.body = **tile + "more"};
+  EXPECT_EQ(source_->Tile({0, 1, 4}).value(), **tile);
+  // The log has grown, and the partial tile is gone.
+  web_->instead["tile/0/001.p/4"] = {.status = 404};
+  EXPECT_EQ(source_->Tile({0, 1, 4}).status().code(), absl::StatusCode::kNotFound);
+  web_->instead["tile/0/001"] = {.body = **tile + std::string(252 * 32, 'y')};
+  EXPECT_EQ(source_->Tile({0, 1, 4}).value(), **tile);
+}
+
 TEST_F(HttpSourceTest, SaysWhatIsNotThereAndWhatFailed) {
   const auto unknown = OverHttp(Cat(web_->url(), "/nobody/knows"), "").value();
   EXPECT_EQ(unknown->Checkpoint().status().code(), absl::StatusCode::kNotFound);

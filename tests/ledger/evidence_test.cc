@@ -337,5 +337,54 @@ TEST(EvidenceTest, RefusesEveryOtherText) {
   }
 }
 
+// --- From records alone
+
+absl::StatusOr<std::optional<Evidence>> Prove(const std::string& first, const std::string& second,
+                                              const Leaves& leaves, size_t count) {
+  auto prover = ForkProver::Begin(first, second, LogKey());
+  URNA_RETURN_IF_ERROR(prover.status());
+  for (size_t i = 0; i < count; ++i) prover->Append(leaves[i]);
+  return prover->Finish();
+}
+
+TEST(ForkProverTest, ProvesEveryForkAndAccusesNoLogThatOnlyGrew) {
+  constexpr size_t kMax = 40;
+  const Leaves honest = LeavesOf(kMax);
+  for (size_t n = 2; n <= kMax; ++n) {
+    for (size_t m = 1; m < n; ++m) {
+      const std::string first = Signed(honest, m);
+      const auto same = Prove(first, Signed(honest, n), honest, n);
+      ASSERT_TRUE(same.ok()) << same.status();
+      EXPECT_FALSE(same->has_value()) << m << " " << n;
+
+      Leaves forked = honest;
+      forked[(m * 7 + n) % m] = Hash32{1};
+      const std::string second = Signed(forked, n);
+      const auto fork = Prove(first, second, forked, n);
+      ASSERT_TRUE(fork.ok()) << fork.status();
+      ASSERT_TRUE(fork->has_value()) << m << " " << n;
+      EXPECT_TRUE(JudgeText(**fork).proven) << m << " " << n;
+      EXPECT_EQ(**fork, MakeFork(first, second, LogKey(), NodesOver(forked, n)).value());
+    }
+  }
+}
+
+TEST(ForkProverTest, TakesNoRecordsButThoseThatWereSigned) {
+  const Leaves leaves = LeavesOf(12);
+  Leaves others = leaves;
+  others[9] = Hash32{1};
+  const std::string first = Signed(leaves, 5), second = Signed(leaves, 11);
+  EXPECT_EQ(base::RejectId(Prove(first, second, others, 11).status()), "ledger.root");
+  EXPECT_EQ(base::RejectId(Prove(first, second, leaves, 10).status()), "ledger.root");
+  EXPECT_EQ(base::RejectId(Prove(first, second, leaves, 12).status()), "ledger.root");
+  EXPECT_EQ(base::RejectId(Prove(first, second, leaves, 0).status()), "ledger.root");
+  EXPECT_TRUE(absl::IsInvalidArgument(Prove(second, first, leaves, 5).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(Prove(first, first, leaves, 5).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(Prove(Signed(leaves, 0), second, leaves, 11).status()));
+  const NoteKey other{std::string(kLogOrigin), kTypeEd25519,
+                      crypto::Ed25519Key::New().public_key()};
+  EXPECT_EQ(base::RejectId(ForkProver::Begin(first, second, other).status()), "note.unsigned");
+}
+
 }  // namespace
 }  // namespace urna::ledger

@@ -13,6 +13,7 @@
 #include "client/issuers.h"
 #include "client/voter.h"
 #include "client/wallet.h"
+#include "ledger/evidence.h"
 #include "server/setup.h"
 #include "tests/server/harness.h"
 
@@ -231,8 +232,10 @@ TEST(OutsideIssuer, RefusesARollbackAndKeepsTheEvidenceOfAFork) {
         "the complaint");
   EXPECT_EQ(city.box.Begin(0, &issuance, 1).code, grpc::StatusCode::FAILED_PRECONDITION);
   const std::string evidence =
-      base::Cat(city.issuer.data(), "/evidence/", base::Hex(city.box.poll()), ".fork");
-  EXPECT_TRUE(base::ReadFile(evidence).ok());
+      base::Cat(city.issuer.data(), "/evidence/", base::Hex(city.box.poll()), ".evidence");
+  const auto fork = ledger::ParseEvidence(base::ReadFile(evidence).value());
+  ASSERT_TRUE(fork.ok()) << fork.status();
+  EXPECT_TRUE(ledger::Judge(*fork, city.box.election.checkpoint_key()).proven);
 
   // For ever: also under the true ledger, also after a restart.
   city.box.Stop();
@@ -244,6 +247,37 @@ TEST(OutsideIssuer, RefusesARollbackAndKeepsTheEvidenceOfAFork) {
       [&] { return city.box.Begin(0, &issuance, 1).code == grpc::StatusCode::FAILED_PRECONDITION; },
       "the refusal after a restart");
   EXPECT_THAT(city.box.Begin(0, &issuance, 1).message, HasSubstr("signed two histories"));
+}
+
+TEST(OutsideIssuer, ProvesAForkThatIsLongerThanWhatItHolds) {
+  City city;
+  city.RunUntilOpen();
+  const uint64_t opened = city.box.Status().size();
+  const std::string old = city.box.data() + ".old";
+  city.box.Stop();
+  fs::copy(city.box.data(), old, fs::copy_options::recursive);
+  city.box.Start();
+  city.box.Record(poll::Paused{.reason = "a fault", .approvals = {}});
+  city.issuer.AwaitNews();
+  city.issuer.Stop();
+  city.box.Stop();
+  fs::remove_all(city.box.data());
+  fs::rename(old, city.box.data());
+  city.box.Start();
+  for (uint64_t hour = 1; hour <= 2; ++hour) {
+    city.box.clock.Set(city.box.start() + hour * 3600);
+    Await([&] { return city.box.Status().size() >= opened + hour; }, "another history");
+  }
+  city.issuer.Start();
+  Await([&] { return city.issuer.log().find("does not continue") != std::string::npos; },
+        "the complaint");
+  const auto evidence =
+      ledger::ParseEvidence(base::ReadFile(base::Cat(city.issuer.data(), "/evidence/",
+                                                     base::Hex(city.box.poll()), ".evidence"))
+                                .value());
+  ASSERT_TRUE(evidence.ok()) << evidence.status();
+  EXPECT_FALSE(std::get<ledger::Fork>(*evidence).proof.empty());
+  EXPECT_TRUE(ledger::Judge(*evidence, city.box.election.checkpoint_key()).proven);
 }
 
 TEST(OutsideIssuer, JoinsNoPollOfOtherOfficialsOrAnotherBallotBox) {
