@@ -138,7 +138,7 @@ int Main(int argc, char** argv) {
                  "nothing else")
       ->needs(evidence)
       ->excludes(folder);
-  app.add_option("--threads", inputs.threads, "Threads to check proofs with (default: all cores)")
+  app.add_option("--threads", inputs.work.threads, "Threads to check proofs with (default: all cores)")
       ->check(CLI::Range(1, 256));
   app.add_option("--protocol", protocol,
                  "Also write the record of the result here, the official document of the count: "

@@ -4,10 +4,8 @@
 #include <array>
 #include <map>
 #include <memory>
-#include <thread>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "base/bytes.h"
 #include "base/codec.h"
 #include "base/file.h"
@@ -23,7 +21,7 @@
 #include "ledger/tiles.h"
 #include "poll/payload.h"
 #include "poll/replay.h"
-#include "verifier/bundle_stream.h"
+#include "verifier/pipeline.h"
 #include "verifier/witnesses.h"
 
 namespace urna::verifier {
@@ -34,10 +32,6 @@ using poll::Phase;
 using poll::RecordKind;
 
 constexpr size_t kMaxAuditorFile = size_t{1} << 20;
-/// Records replayed at once: enough for every core to find work, never more than these bytes.
-constexpr size_t kBatchRecordsPerThread = 256;
-constexpr size_t kMinBatchRecords = 1024;
-constexpr size_t kMaxBatchBytes = size_t{32} << 20;
 
 std::string Message(const absl::Status& status) {
   return std::string(status.message().data(), status.message().size());
@@ -53,18 +47,6 @@ Fault FaultOf(const absl::Status& status) {
 
 Fault FaultOf(std::string_view id, std::string_view text) {
   return {.record = std::nullopt, .kind = "", .id = std::string(id), .text = std::string(text)};
-}
-
-/// Spreads work over `threads` threads, the calling one among them.
-void InParallel(unsigned threads, size_t count, const std::function<void(size_t)>& work) {
-  std::atomic<size_t> next = 0;
-  const auto run = [&] {
-    for (size_t i = next++; i < count; i = next++) work(i);
-  };
-  std::vector<std::thread> helpers;
-  for (size_t i = 1; i < std::min<size_t>(threads, count); ++i) helpers.emplace_back(run);
-  run();
-  for (std::thread& helper : helpers) helper.join();
 }
 
 /// A signed checkpoint that the auditor holds, from a file of its own or an older export.
@@ -138,8 +120,7 @@ bool Final(Phase phase) { return phase == Phase::kCertified || phase == Phase::k
 class Audit {
  public:
   Audit(const Inputs& inputs, const OnProgress& on_progress, const std::atomic<bool>& stop)
-      : inputs_(inputs), on_progress_(on_progress), stop_(stop), threads_(inputs.threads) {
-    if (threads_ == 0) threads_ = std::max(1U, std::thread::hardware_concurrency());
+      : inputs_(inputs), on_progress_(on_progress), stop_(stop) {
     report_.folder = inputs.folder;
     for (size_t i = 0; i < kCheckCount; ++i) {
       checks_[i].id = static_cast<CheckId>(i);
@@ -212,39 +193,17 @@ class Audit {
         [this](uint64_t index, uint8_t kind, const absl::Status& fault) {
           TakeFault(index, kind, fault);
         },
-        [this](size_t count, const std::function<void(size_t)>& work) {
-          InParallel(threads_, count, work);
-        });
+        poll::Sequentially);
     tiles_ = std::make_unique<ledger::TileBuilder>(
         [this](const ledger::TileId& id, const std::string& bytes) { CompareTile(id, bytes); });
-    const size_t batch_records =
-        std::max(kMinBatchRecords, kBatchRecordsPerThread * size_t{threads_});
-    std::vector<std::string> batch;
-    size_t batch_bytes = 0;
     NoteRoot();
-    BundleStream stream(*reader_);
-    for (;;) {
-      BundleStream::Bundle bundle = stream.Next();
-      if (stop_) return absl::CancelledError("interrupted");
-      if (!bundle.status.ok()) {
-        // A bundle that is not there stands in the list of missing files.
-        if (!absl::IsNotFound(bundle.status) || reader_->file_faults().empty()) {
-          Of(CheckId::kExportFiles).Fail(FaultOf(bundle.status));
-        }
-        break;
-      }
-      if (bundle.entries.empty()) break;
-      for (std::string& record : bundle.entries) {
-        batch_bytes += record.size();
-        batch.push_back(std::move(record));
-      }
-      if (batch.size() >= batch_records || batch_bytes >= kMaxBatchBytes) {
-        Replay(batch);
-        batch.clear();
-        batch_bytes = 0;
-      }
+    const absl::Status read = StreamRecords(
+        *reader_, inputs_.work, 0, [this](Piece& piece) { return Apply(piece); }, stop_);
+    if (absl::IsCancelled(read)) return read;
+    // A bundle that is not there stands in the list of missing files.
+    if (!read.ok() && (!absl::IsNotFound(read) || reader_->file_faults().empty())) {
+      Of(CheckId::kExportFiles).Fail(FaultOf(read));
     }
-    Replay(batch);
     if (Complete()) {
       for (const auto& [id, bytes] : tiles_->Partials()) CompareTile(id, bytes);
     }
@@ -258,25 +217,21 @@ class Audit {
     if (wanted != wanted_roots_.end()) wanted->second = tiles_->Root();
   }
 
-  void Replay(const std::vector<std::string>& batch) {
-    const uint64_t first = report_.records_read;
-    for (const std::string& bytes : batch) {
+  Applied Apply(Piece& piece) {
+    const bool whole = replay_->Apply(
+        piece.run,
+        [this](uint64_t index, const poll::CheckedPayload& p) { TakeAccepted(index, p); });
+    const uint64_t end = state().size();
+    while (report_.records_read < end) {
+      const size_t i = report_.records_read - piece.first;
       const auto wanted = wanted_records_.find(report_.records_read);
-      if (wanted != wanted_records_.end()) wanted->second.bytes = bytes;
-      tiles_->Append(ledger::LeafHash(bytes));
+      if (wanted != wanted_records_.end()) wanted->second.bytes = piece.records[i];
+      tiles_->Append(piece.run.leaf(i));
       ++report_.records_read;
       NoteRoot();
     }
-    refused_.clear();
-    replay_->Append(batch);
-    for (size_t i = 0; i < batch.size(); ++i) {
-      if (!refused_.contains(first + i)) TakeAccepted(first + i, batch[i]);
-    }
-    for (const auto& [index, id] : refused_) {
-      const auto wanted = wanted_records_.find(index);
-      if (wanted != wanted_records_.end()) wanted->second.refused = id;
-    }
     if (on_progress_) on_progress_(report_.records_read, report_.size);
+    return {whole ? Applied::Outcome::kWhole : Applied::Outcome::kCheckAgain, replay_->basis()};
   }
 
   void TakeFault(uint64_t index, uint8_t kind, const absl::Status& status) {
@@ -284,31 +239,30 @@ class Audit {
     fault.record = index;
     fault.kind = poll::KindName(kind);
     const CheckId check = CheckFor(kind, base::RejectId(status));
+    const auto wanted = wanted_records_.find(index);
     // The chain is judged apart from what the record says, which may be accepted all the same.
-    if (check != CheckId::kChain) refused_[index] = fault.id;
+    if (check != CheckId::kChain && wanted != wanted_records_.end()) {
+      wanted->second.refused = fault.id;
+    }
     if (fault.id == "certificate.differs" && !certificate_refused_.has_value()) {
       certificate_refused_ = index;
     }
     Of(check).Fail(std::move(fault));
   }
 
-  void TakeAccepted(uint64_t index, std::string_view bytes) {
-    const auto record = ledger::DecodeRecord(bytes);
-    if (!record.ok()) return;
-    ++accepted_[record->kind];
-    if (record->kind == static_cast<uint8_t>(RecordKind::kClosed)) closed_at_ = index;
-    if (record->kind != static_cast<uint8_t>(RecordKind::kRegisterMissing)) return;
-    const auto payload =
-        poll::DecodePayload(record->kind, record->payload, state().definition().get());
-    if (!payload.ok()) return;
-    const auto& missing = std::get<poll::RegisterMissing>(*payload);
+  void TakeAccepted(uint64_t index, const poll::CheckedPayload& accepted) {
+    const RecordKind kind = accepted.kind();
+    ++accepted_[static_cast<uint8_t>(kind)];
+    if (kind == RecordKind::kClosed) closed_at_ = index;
+    const auto* missing = std::get_if<poll::RegisterMissing>(&accepted.payload());
+    if (missing == nullptr) return;
     Of(CheckId::kEligibility)
         .Fail({.record = index,
-               .kind = poll::KindName(record->kind),
+               .kind = poll::KindName(static_cast<uint8_t>(kind)),
                .id = "register.missing",
                .text = Cat(
-                   "the register of issuer ", missing.issuer,
-                   " never came, so nobody can check who was given a ballot: ", missing.reason)});
+                   "the register of issuer ", missing->issuer,
+                   " never came, so nobody can check who was given a ballot: ", missing->reason)});
   }
 
   void CompareTile(const ledger::TileId& id, const std::string& expected) {
@@ -787,7 +741,6 @@ class Audit {
   const Inputs& inputs_;
   const OnProgress& on_progress_;
   const std::atomic<bool>& stop_;
-  unsigned threads_;
 
   // What the auditor holds, and what has to be remembered of the stream to judge it.
   std::optional<HeldNote> older_;
@@ -802,8 +755,7 @@ class Audit {
   std::unique_ptr<poll::Replay> replay_;
   std::unique_ptr<ledger::TileBuilder> tiles_;
   uint64_t tiles_compared_ = 0;
-  absl::flat_hash_map<uint64_t, std::string> refused_;  // of the batch being replayed: id
-  std::array<uint64_t, 256> accepted_{};                // records by kind
+  std::array<uint64_t, 256> accepted_{};  // records by kind
   std::optional<uint64_t> closed_at_;
   std::optional<uint64_t> certificate_refused_;
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "verifier/pipeline.h"
 #include "verifier/report.h"
 
 namespace urna::verifier {
@@ -20,10 +21,10 @@ struct Inputs {
   std::optional<std::string> older;      ///< folder of an older export of this ledger
   std::vector<std::string> checkpoints;  ///< files: signed checkpoints from elsewhere
   std::vector<std::string> evidence;     ///< files: ledger/evidence.h
-  unsigned threads = 0;                  ///< 0: all cores
+  Work work;
 };
 
-/// Told now and then how far the audit is. May be empty.
+/// Told now and then how far the audit is, on any thread, but not on two at once. May be empty.
 using OnProgress = std::function<void(uint64_t records_done, uint64_t records_total)>;
 
 /// Audits an export: everything of docs/protocol.md section 9 that can be checked with `inputs`.
