@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <map>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "base/bytes.h"
@@ -119,8 +121,15 @@ bool Final(Phase phase) { return phase == Phase::kCertified || phase == Phase::k
 
 class Audit {
  public:
-  Audit(const Inputs& inputs, const OnProgress& on_progress, const std::atomic<bool>& stop)
-      : inputs_(inputs), on_progress_(on_progress), stop_(stop) {
+  /// What the auditor says to have checked in the older export is checked again, or is not.
+  enum class Older : uint8_t { kChecked, kTaken };
+
+  Audit(Older older, const Inputs& inputs, const OnProgress& on_progress,
+        const std::atomic<bool>& stop)
+      : take_older_(older == Older::kTaken),
+        inputs_(inputs),
+        on_progress_(on_progress),
+        stop_(stop) {
     report_.folder = inputs.folder;
     for (size_t i = 0; i < kCheckCount; ++i) {
       checks_[i].id = static_cast<CheckId>(i);
@@ -128,7 +137,8 @@ class Audit {
     }
   }
 
-  absl::StatusOr<Report> Run() {
+  /// Nothing if this is not the ledger whose beginning the auditor says to have checked.
+  absl::StatusOr<std::optional<Report>> Run() {
     URNA_RETURN_IF_ERROR(ReadHeldFiles());
     auto reader = ledger::ExportReader::Open(inputs_.folder);
     if (!reader.ok()) {
@@ -144,6 +154,7 @@ class Audit {
       Of(CheckId::kExportFiles).Fail(FaultOf(fault));
     }
     URNA_RETURN_IF_ERROR(Stream());
+    if (claim_ != nullptr) return std::nullopt;
     Judge();
     return Finish();
   }
@@ -157,10 +168,14 @@ class Audit {
 
   absl::Status ReadHeldFiles() {
     if (inputs_.older.has_value()) {
-      const std::string path = Cat(*inputs_.older, "/checkpoint");
+      std::error_code error;
+      const std::string path = std::filesystem::is_directory(*inputs_.older, error)
+                                   ? Cat(*inputs_.older, "/checkpoint")
+                                   : *inputs_.older;
       URNA_ASSIGN_OR_RETURN(std::string note, base::ReadFile(path, kMaxAuditorFile));
       older_ = HeldNote{*inputs_.older, std::move(note)};
       Want(older_->note);
+      if (take_older_) claimed_ = SizeIn(older_->note).value_or(0);
     }
     for (const std::string& path : inputs_.checkpoints) {
       URNA_ASSIGN_OR_RETURN(std::string note, base::ReadFile(path, kMaxAuditorFile));
@@ -188,18 +203,19 @@ class Audit {
   // --- Streaming ---
 
   absl::Status Stream() {
-    replay_ = std::make_unique<poll::Replay>(
-        poll::Replay::Trust::kNothing, [this](uint64_t index) { return reader_->ReadEntry(index); },
-        [this](uint64_t index, uint8_t kind, const absl::Status& fault) {
-          TakeFault(index, kind, fault);
-        },
-        poll::Sequentially);
+    if (claimed_ > 0) {
+      claim_ = std::make_unique<poll::ClaimedReplay>(RecordReader(), FaultTaker());
+      if (claimed_ > report_.size) return absl::OkStatus();
+    } else {
+      Replay(poll::State(RecordReader()));
+    }
     tiles_ = std::make_unique<ledger::TileBuilder>(
         [this](const ledger::TileId& id, const std::string& bytes) { CompareTile(id, bytes); });
     NoteRoot();
     const absl::Status read = StreamRecords(
-        *reader_, inputs_.work, 0, [this](Piece& piece) { return Apply(piece); }, stop_);
+        *reader_, inputs_.work, claimed_, [this](Piece& piece) { return Apply(piece); }, stop_);
     if (absl::IsCancelled(read)) return read;
+    if (claim_ != nullptr) return absl::OkStatus();
     // A bundle that is not there stands in the list of missing files.
     if (!read.ok() && (!absl::IsNotFound(read) || reader_->file_faults().empty())) {
       Of(CheckId::kExportFiles).Fail(FaultOf(read));
@@ -210,6 +226,21 @@ class Audit {
     return absl::OkStatus();
   }
 
+  poll::State::ReadRecord RecordReader() const {
+    return [this](uint64_t index) { return reader_->ReadEntry(index); };
+  }
+
+  poll::Replay::OnFault FaultTaker() {
+    return [this](uint64_t index, uint8_t kind, const absl::Status& fault) {
+      TakeFault(index, kind, fault);
+    };
+  }
+
+  void Replay(poll::State state) {
+    replay_ = std::make_unique<poll::Replay>(poll::Replay::Trust::kNothing, std::move(state),
+                                             FaultTaker(), poll::Sequentially);
+  }
+
   bool Complete() const { return report_.records_read == report_.size; }
 
   void NoteRoot() {
@@ -218,10 +249,12 @@ class Audit {
   }
 
   Applied Apply(Piece& piece) {
-    const bool whole = replay_->Apply(
-        piece.run,
-        [this](uint64_t index, const poll::CheckedPayload& p) { TakeAccepted(index, p); });
-    const uint64_t end = state().size();
+    const auto on_accepted = [this](uint64_t index, const poll::CheckedPayload& p) {
+      TakeAccepted(index, p);
+    };
+    const bool whole = claim_ != nullptr ? claim_->Apply(piece.run, on_accepted)
+                                         : replay_->Apply(piece.run, on_accepted);
+    const uint64_t end = claim_ != nullptr ? claim_->size() : state().size();
     while (report_.records_read < end) {
       const size_t i = report_.records_read - piece.first;
       const auto wanted = wanted_records_.find(report_.records_read);
@@ -231,7 +264,30 @@ class Audit {
       NoteRoot();
     }
     if (on_progress_) on_progress_(report_.records_read, report_.size);
-    return {whole ? Applied::Outcome::kWhole : Applied::Outcome::kCheckAgain, replay_->basis()};
+    if (claim_ != nullptr && report_.records_read == claimed_) {
+      if (!ConfirmClaim()) return {Applied::Outcome::kEnough, {}};
+    }
+    return {whole ? Applied::Outcome::kWhole : Applied::Outcome::kCheckAgain,
+            claim_ != nullptr ? claim_->basis() : replay_->basis()};
+  }
+
+  /// Whether the records so far are those of the older export, under its signed root. Only then is
+  /// there a state to go on from.
+  bool ConfirmClaim() {
+    const auto definition = claim_->basis().definition;
+    if (definition == nullptr) return false;
+    const auto checkpoint = ledger::OpenCheckpoint(older_->note, definition->ballot_box);
+    if (!checkpoint.ok()) return false;
+    auto state = std::move(*claim_).Confirm(checkpoint->root);
+    if (!state.ok()) return false;
+    claim_.reset();
+    Replay(*std::move(state));
+    if (taken_.ballots + taken_.register_entries > 0) {
+      taken_.from = older_->path;
+      taken_.records = claimed_;
+      report_.taken = taken_;
+    }
+    return true;
   }
 
   void TakeFault(uint64_t index, uint8_t kind, const absl::Status& status) {
@@ -254,6 +310,11 @@ class Audit {
     const RecordKind kind = accepted.kind();
     ++accepted_[static_cast<uint8_t>(kind)];
     if (kind == RecordKind::kClosed) closed_at_ = index;
+    if (claim_ != nullptr) {
+      const auto* part = std::get_if<poll::RegisterPart>(&accepted.payload());
+      if (part != nullptr) taken_.register_entries += part->entries.size();
+      if (kind == RecordKind::kBallotCast) ++taken_.ballots;
+    }
     const auto* missing = std::get_if<poll::RegisterMissing>(&accepted.payload());
     if (missing == nullptr) return;
     Of(CheckId::kEligibility)
@@ -451,6 +512,11 @@ class Audit {
          {CheckId::kBallotProofs, CheckId::kBallotTokens, CheckId::kBallotOrder}) {
       PassIf(id, ballots, Cat(s.ballot_records(), " ballots"), no_ballot);
     }
+    for (const CheckId id : {CheckId::kBallotProofs, CheckId::kBallotTokens}) {
+      if (taken_.ballots == 0) break;
+      Of(id).Take(Cat(s.ballot_records() - taken_.ballots, " of ", s.ballot_records(),
+                      " ballots; those in ", taken_.from, " were not checked again"));
+    }
     PassIf(CheckId::kIssuanceCounts, Accepted(RecordKind::kIssuanceCounted) > 0,
            Cat(Accepted(RecordKind::kIssuanceCounted), " counts"), "no issuer counted yet");
     const uint64_t steps = Accepted(RecordKind::kPaused) + Accepted(RecordKind::kResumed) +
@@ -466,8 +532,13 @@ class Audit {
     const uint64_t sealed = Accepted(RecordKind::kRegisterSealed);
     const uint64_t missing = Accepted(RecordKind::kRegisterMissing);
     const std::string found = Cat(sealed, " of ", issuers, " registers are sealed");
-    PassIf(CheckId::kRegisters, sealed > 0 && sealed + missing == issuers, found,
+    const bool settled = sealed > 0 && sealed + missing == issuers;
+    PassIf(CheckId::kRegisters, settled, found,
            closed_at_.has_value() ? found : "the poll is not closed");
+    if (settled && taken_.register_entries > 0) {
+      Of(CheckId::kRegisters)
+          .Take(Cat(found, "; the entries in ", taken_.from, " were not checked again"));
+    }
     // A register that is missing has made this check fail.
     PassIf(CheckId::kEligibility, sealed > 0 && sealed == issuers, found,
            closed_at_.has_value() ? found : "the poll is not closed");
@@ -716,7 +787,7 @@ class Audit {
 
   // --- After ---
 
-  absl::StatusOr<Report> Finish() {
+  absl::StatusOr<std::optional<Report>> Finish() {
     for (Check& check : checks_) {
       const auto several = several_.find(check.id);
       if (several == several_.end()) {
@@ -730,7 +801,7 @@ class Audit {
       URNA_ASSIGN_OR_RETURN(report_.facts,
                             documents::GatherFacts(state(), report_.result, reader_->note()));
     }
-    return std::move(report_);
+    return std::optional<Report>(std::move(report_));
   }
 
   struct Wanted {
@@ -738,6 +809,7 @@ class Audit {
     std::optional<std::string> refused;  // the id of the fault
   };
 
+  const bool take_older_;
   const Inputs& inputs_;
   const OnProgress& on_progress_;
   const std::atomic<bool>& stop_;
@@ -752,6 +824,10 @@ class Audit {
   std::vector<std::string> good_notes_;                     // checkpoints that this ledger extends
 
   std::unique_ptr<ledger::ExportReader> reader_;
+  // Of the first `claimed_` records, until it is known whether they are those of the older export.
+  std::unique_ptr<poll::ClaimedReplay> claim_;
+  uint64_t claimed_ = 0;
+  Taken taken_;
   std::unique_ptr<poll::Replay> replay_;
   std::unique_ptr<ledger::TileBuilder> tiles_;
   uint64_t tiles_compared_ = 0;
@@ -768,7 +844,15 @@ class Audit {
 
 absl::StatusOr<Report> Verify(const Inputs& inputs, const OnProgress& on_progress,
                               const std::atomic<bool>& stop) {
-  return Audit(inputs, on_progress, stop).Run();
+  std::optional<Report> report;
+  if (inputs.older.has_value()) {
+    URNA_ASSIGN_OR_RETURN(report, Audit(Audit::Older::kTaken, inputs, on_progress, stop).Run());
+  }
+  if (!report.has_value()) {
+    // A claim about another ledger is worth nothing: all of this one is checked.
+    URNA_ASSIGN_OR_RETURN(report, Audit(Audit::Older::kChecked, inputs, on_progress, stop).Run());
+  }
+  return *std::move(report);
 }
 
 }  // namespace urna::verifier
