@@ -66,17 +66,6 @@ absl::StatusOr<Decoded> Decode(const Definition* definition, const PollContext* 
   return decoded;
 }
 
-std::vector<absl::StatusOr<Decoded>> DecodeAll(const Definition* definition,
-                                               const PollContext* context,
-                                               std::span<const RawPayload> payloads) {
-  std::vector<absl::StatusOr<Decoded>> decoded;
-  decoded.reserve(payloads.size());
-  for (const RawPayload& payload : payloads) {
-    decoded.push_back(Decode(definition, context, payload));
-  }
-  return decoded;
-}
-
 /// Entries of registers, those of several parts in one batch.
 void CheckRegisterParts(const PollContext* context, std::span<absl::StatusOr<Decoded>> decoded) {
   struct Part {
@@ -144,36 +133,35 @@ void CheckBallotProofs(const PollContext* context, std::span<absl::StatusOr<Deco
 
 /// The one maker of CheckedPayload.
 struct PayloadChecks {
-  static std::vector<absl::StatusOr<CheckedPayload>> Take(
-      std::vector<absl::StatusOr<Decoded>> decoded, std::span<const RawPayload> payloads) {
-    std::vector<absl::StatusOr<CheckedPayload>> checked;
-    checked.reserve(payloads.size());
-    for (size_t i = 0; i < payloads.size(); ++i) {
-      if (!decoded[i].ok()) {
-        checked.push_back(decoded[i].status());
-      } else {
-        checked.push_back(CheckedPayload(std::move(decoded[i]->payload),
-                                         std::move(decoded[i]->ballot),
-                                         crypto::HashSha256(payloads[i].bytes)));
-      }
-    }
-    return checked;
+  static absl::StatusOr<CheckedPayload> Take(absl::StatusOr<Decoded> decoded,
+                                             const RawPayload& payload) {
+    URNA_RETURN_IF_ERROR(decoded.status());
+    return CheckedPayload(std::move(decoded->payload), std::move(decoded->ballot),
+                          crypto::HashSha256(payload.bytes));
   }
 };
 
 std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(const Definition* definition,
                                                           const PollContext* context,
                                                           std::span<const RawPayload> payloads) {
-  auto decoded = DecodeAll(definition, context, payloads);
+  std::vector<absl::StatusOr<Decoded>> decoded;
+  decoded.reserve(payloads.size());
+  for (const RawPayload& payload : payloads) {
+    decoded.push_back(Decode(definition, context, payload));
+  }
   CheckRegisterParts(context, decoded);
   CheckBallotProofs(context, decoded);
-  return PayloadChecks::Take(std::move(decoded), payloads);
+  std::vector<absl::StatusOr<CheckedPayload>> checked;
+  checked.reserve(payloads.size());
+  for (size_t i = 0; i < payloads.size(); ++i) {
+    checked.push_back(PayloadChecks::Take(std::move(decoded[i]), payloads[i]));
+  }
+  return checked;
 }
 
-std::vector<absl::StatusOr<CheckedPayload>> DecodeChecked(const Definition* definition,
-                                                          const PollContext* context,
-                                                          std::span<const RawPayload> payloads) {
-  return PayloadChecks::Take(DecodeAll(definition, context, payloads), payloads);
+absl::StatusOr<CheckedPayload> DecodeStored(const Definition* definition,
+                                            const PollContext* context, const RawPayload& payload) {
+  return PayloadChecks::Take(Decode(definition, context, payload), payload);
 }
 
 // --- Names ---------------------------------------------------------------------------------------

@@ -68,11 +68,10 @@ std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(const Definition* defi
                                                           const PollContext* context,
                                                           std::span<const RawPayload> payloads);
 
-/// Decodes payloads whose proofs were checked before, and does not check them again. Only
+/// Decodes a payload whose proofs were checked before, and does not check them again. Only
 /// Replay::Trust says when.
-std::vector<absl::StatusOr<CheckedPayload>> DecodeChecked(const Definition* definition,
-                                                          const PollContext* context,
-                                                          std::span<const RawPayload> payloads);
+absl::StatusOr<CheckedPayload> DecodeStored(const Definition* definition,
+                                            const PollContext* context, const RawPayload& payload);
 
 enum class Phase {
   kEmpty,       ///< no record yet
