@@ -42,6 +42,7 @@ constexpr std::string_view kFormat = "urna-backup/1";
 constexpr std::string_view kUnfinished = ".unfinished";
 constexpr size_t kMaxManifestBytes = size_t{64} << 20;
 constexpr size_t kMaxPartBytes = size_t{1} << 30;
+constexpr size_t kMaxNoteBytes = size_t{1} << 20;
 constexpr uint64_t kProgressEvery = 10'000;
 // Beside a running server the database may be caught in the middle of a change.
 constexpr int kAttempts = 40;
@@ -358,12 +359,20 @@ class Maker {
     if (writer->size() != checkpoint.size || writer->Root() != checkpoint.root) {
       return Damaged("the records do not have the root that was signed; see urna-server fsck");
     }
-    URNA_RETURN_IF_ERROR(writer->Finish(note));
+    // Of what did not grow everything stays the same file.
+    const auto kept = base::ReadFile(Cat(folder, "/checkpoint"));
+    if (!kept.ok() || *kept != note) URNA_RETURN_IF_ERROR(writer->Finish(note));
     backup_.manifest.polls.push_back({poll, checkpoint.size, checkpoint.root});
-    const auto published = ReadPublication(Cat(options_.data, "/published"), poll);
-    if (!published.has_value()) return absl::OkStatus();
-    URNA_RETURN_IF_ERROR(base::MakeFolders(Cat(folder_, "/published"), 0700));
-    return StorePublication(Cat(folder_, "/published"), poll, *published);
+    const std::string from = Cat(options_.data, "/published"), to = Cat(folder_, "/published");
+    URNA_RETURN_IF_ERROR(base::MakeFolders(to, 0700));
+    if (const auto published = ReadPublication(from, poll); published.has_value()) {
+      URNA_RETURN_IF_ERROR(StorePublication(to, poll, *published));
+    }
+    const auto witnessed = base::ReadFile(WitnessedFile(from, poll), kMaxNoteBytes);
+    if (!witnessed.ok()) {
+      return absl::IsNotFound(witnessed.status()) ? absl::OkStatus() : witnessed.status();
+    }
+    return base::WriteFileAtomic(WitnessedFile(to, poll), *witnessed, 0600);
   }
 
   /// The files of an export are replaced, never written to: both backups keep theirs. Where links

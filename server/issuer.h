@@ -132,7 +132,9 @@ class Issuer {
   };
 
   Issuer(Options options, crypto::Ed25519Key identity, const Clock& clock, Fatal fatal);
+  std::string AnswersFolder() const { return options_.folder + "/answers"; }
   absl::Status RereadAll(const std::function<bool(size_t bytes)>& pace) const;
+  absl::Status RereadOnce(uint64_t given, const std::function<bool(size_t bytes)>& pace) const;
   absl::Status CompareWith(const Hash32& poll, uint8_t index, const Point& X,
                            const std::vector<uint64_t>& counted, uint64_t ballots);
   void Reached(Step step) const {

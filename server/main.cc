@@ -146,9 +146,8 @@ cli::Facts Documentation() {
   facts.exit_status = {
       {"0", "done; of run: told to stop, and stopped in order"},
       {"1",
-       "failed, or stopped because the clock stepped or a witness proved that "
-       "the ledger is not what was signed; standard error says why. A person must "
-       "look first"},
+       "failed, or stopped because the clock stepped or a witness proved that the ledger is not "
+       "what was signed; standard error says why. A person must look first"},
       {"2", "wrong usage, or a setting that makes no sense"},
       {"3", "of restore: done, but something that was signed for, or a key, is missing"},
       {"70", "a write failed: stopped at once, and may be started again"}};

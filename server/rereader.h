@@ -19,10 +19,19 @@
 
 namespace urna::server {
 
-/// Reads all records of a ledger again and recomputes its tiles and root, which must be those that
-/// the store has and goes on from. `pace`: told how many bytes were read; returns false to stop.
-/// Errors: DataLoss naming the record or the tile, Cancelled. For any thread, beside the writer.
-absl::Status RereadLedger(const ledger::Store& store, const Hash32& poll,
+/// Where RereadLedger reads.
+class StoredLedger {
+ public:
+  virtual ~StoredLedger() = default;
+  virtual absl::StatusOr<std::string> Read(uint64_t index) = 0;
+  /// A full hash tile.
+  virtual absl::StatusOr<std::string> ReadTile(uint32_t level, uint64_t index) = 0;
+};
+
+/// Reads the records of a ledger and recomputes its tiles and root, which must be those of `head`.
+/// `pace`: told how many bytes were read; returns false to stop. Errors: DataLoss naming the record
+/// or the tile; Cancelled.
+absl::Status RereadLedger(StoredLedger& stored, const ledger::Store::Head& head,
                           const std::function<bool(size_t bytes)>& pace);
 
 /// Slowly reads again what a running server relies on, all of it, over and over: disks lose what
@@ -32,6 +41,7 @@ absl::Status RereadLedger(const ledger::Store& store, const Hash32& poll,
 class Rereader {
  public:
   struct Options {
+    std::string ledger_folder;  ///< of the store
     uint64_t bytes_per_second = 4 << 20;
     /// From the beginning of a pass to that of the next, if it does not take longer.
     std::chrono::milliseconds every{std::chrono::hours(24)};
@@ -51,7 +61,10 @@ class Rereader {
   /// Waits as long as reading that much may take; false when stopping.
   bool Pace(size_t bytes);
   bool Wait(std::chrono::steady_clock::time_point until);
+  bool Stopping();
   void Damaged(LivePoll& poll, const absl::Status& status);
+
+  class DiskReader;
 
   const Options options_;
   const ledger::Store& store_;

@@ -38,6 +38,7 @@ using base::Failure;
 using crypto::Hash32;
 
 constexpr uint64_t kChunk = 4096;  // records written at once
+constexpr size_t kMaxNoteBytes = size_t{1} << 20;
 constexpr std::string_view kBuilding = ".restoring";
 constexpr std::string_view kMark = "restoring.lock";
 
@@ -89,10 +90,11 @@ class RecordsOfStore final : public Records {
 
 /// All that is known about one ledger.
 struct Sources {
-  std::vector<std::unique_ptr<Records>> records;
-  std::vector<std::string> notes;          // signed checkpoints
-  std::vector<ledger::Store::Head> heads;  // of data folders: not signed
+  std::map<size_t, std::unique_ptr<Records>> records;  // by the place of --from
+  std::vector<std::string> notes;                      // signed checkpoints
+  std::vector<ledger::Store::Head> heads;              // of data folders: not signed
   std::vector<Publication> publications;
+  std::vector<std::string> witnessed;  // checkpoints with cosignatures
 };
 
 struct BySize {
@@ -108,10 +110,14 @@ class Restorer {
 
   absl::StatusOr<RestoreReport> Run() {
     URNA_RETURN_IF_ERROR(PrepareFolder());
-    for (const std::string& path : options_.from) URNA_RETURN_IF_ERROR(TakeSource(path));
+    for (const std::string& path : options_.from) {
+      URNA_RETURN_IF_ERROR(TakeSource(path));
+      ++place_;
+    }
     URNA_RETURN_IF_ERROR(RestoreFiles());
     URNA_ASSIGN_OR_RETURN(const std::string anchor, AnchorFolder());
     TakeAnchors(anchor);
+    TakeStores();
     URNA_RETURN_IF_ERROR(RestoreLedgers());
     for (const auto& [issuer, folders] : answers_) {
       URNA_RETURN_IF_ERROR(RestoreAnswers(issuer, folders));
@@ -195,7 +201,7 @@ class Restorer {
     sources.notes.push_back((*reader)->note());
     // What anybody exported was published.
     if (expected == nullptr) sources.publications.push_back({0, (*reader)->note()});
-    sources.records.push_back(std::make_unique<RecordsOfExport>(*std::move(reader)));
+    sources.records[place_] = std::make_unique<RecordsOfExport>(*std::move(reader));
     return absl::OkStatus();
   }
 
@@ -204,6 +210,13 @@ class Restorer {
     for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
       Hash32 poll;
       if (!base::Unhex(at->path().stem().string(), poll)) continue;
+      if (at->path().string() == WitnessedFile(folder, poll)) {
+        auto note = base::ReadFile(at->path().string(), kMaxNoteBytes);
+        if (!note.ok()) continue;
+        ledgers_[poll].notes.push_back(*note);
+        ledgers_[poll].witnessed.push_back(*std::move(note));
+        continue;
+      }
       if (auto published = ReadPublication(folder, poll); published.has_value()) {
         ledgers_[poll].notes.push_back(published->note);
         ledgers_[poll].publications.push_back(*std::move(published));
@@ -213,10 +226,30 @@ class Restorer {
 
   /// What was signed last: so many records there should be.
   void TakeAnchors(const std::string& folder) {
-    for (auto& [poll, sources] : ledgers_) {
-      auto content = ReadAnchor(AnchorPath(folder, poll));
+    std::error_code error;
+    for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+      Hash32 poll;
+      if (at->path().extension() != ".anchor" || !base::Unhex(at->path().stem().string(), poll)) {
+        continue;
+      }
+      auto content = ReadAnchor(at->path().string());
       if (content.ok() && !content->newest.empty()) {
-        sources.notes.push_back(std::move(content->newest));
+        ledgers_[poll].notes.push_back(std::move(content->newest));
+      }
+    }
+  }
+
+  /// Data folders may have records of any poll that is known from anywhere: a damaged database
+  /// cannot always list its own.
+  void TakeStores() {
+    for (const auto& [place, store] : stores_) {
+      for (const Hash32& poll : store->Polls()) ledgers_[poll];
+    }
+    for (auto& [poll, sources] : ledgers_) {
+      for (const auto& [place, store] : stores_) {
+        sources.records[place] = std::make_unique<RecordsOfStore>(store, poll);
+        if (auto note = store->Checkpoint(poll)) sources.notes.push_back(*std::move(note));
+        if (const auto head = store->Head(poll)) sources.heads.push_back(*head);
       }
     }
   }
@@ -249,13 +282,7 @@ class Restorer {
   absl::Status TakeData(const std::string& path) {
     auto store = ledger::Salvage::Open(Cat(path, "/ledger"));
     if (store.ok()) {
-      const std::shared_ptr<ledger::Salvage> shared = *std::move(store);
-      for (const Hash32& poll : shared->Polls()) {
-        Sources& sources = ledgers_[poll];
-        sources.records.push_back(std::make_unique<RecordsOfStore>(shared, poll));
-        if (auto note = shared->Checkpoint(poll)) sources.notes.push_back(*std::move(note));
-        if (const auto head = shared->Head(poll)) sources.heads.push_back(*head);
-      }
+      stores_[place_] = *std::move(store);
     } else {
       report_.notes.push_back(Cat("its ledgers cannot be read: ", MessageOf(store.status())));
     }
@@ -287,7 +314,7 @@ class Restorer {
   static std::vector<std::string> Candidates(Sources& sources, uint64_t index,
                                              const Hash32& previous) {
     std::vector<std::string> found;
-    for (const auto& source : sources.records) {
+    for (const auto& [place, source] : sources.records) {
       auto bytes = source->Read(index);
       if (!bytes.ok() || std::ranges::find(found, *bytes) != found.end()) continue;
       const auto record = ledger::DecodeRecord(*bytes);
@@ -404,16 +431,33 @@ class Restorer {
     if (newest != nullptr) {
       URNA_RETURN_IF_ERROR(store.PutCheckpoint(poll, newest->size, notes.at(*newest)));
     }
+    return RestoreShown(poll, sources, found.definition->ballot_box);
+  }
+
+  /// The newest that was published, and cosigned: even if this ledger does not come up to it, and
+  /// above all then. A server compares at its start.
+  absl::Status RestoreShown(const Hash32& poll, const Sources& sources,
+                            const ledger::NoteKey& ballot_box) {
+    const std::string folder = Cat(work_, "/published");
     const Publication* shown = nullptr;
     uint64_t shown_size = 0;
     for (const Publication& publication : sources.publications) {
-      const auto body = ledger::OpenCheckpoint(publication.note, found.definition->ballot_box);
-      if (!body.ok() || body->size < shown_size || !leads_to(body->size, body->root)) continue;
+      const auto body = ledger::OpenCheckpoint(publication.note, ballot_box);
+      if (!body.ok() || body->size < shown_size) continue;
       shown = &publication;
       shown_size = body->size;
     }
-    if (shown == nullptr) return absl::OkStatus();
-    return StorePublication(Cat(work_, "/published"), poll, *shown);
+    if (shown != nullptr) URNA_RETURN_IF_ERROR(StorePublication(folder, poll, *shown));
+    const std::string* witnessed = nullptr;
+    uint64_t witnessed_size = 0;
+    for (const std::string& note : sources.witnessed) {
+      const auto body = ledger::OpenCheckpoint(note, ballot_box);
+      if (!body.ok() || body->size < witnessed_size) continue;
+      witnessed = &note;
+      witnessed_size = body->size;
+    }
+    if (witnessed == nullptr) return absl::OkStatus();
+    return base::WriteFileAtomic(WitnessedFile(folder, poll), *witnessed, 0600);
   }
 
   absl::Status WriteLedger(ledger::Store& store, const Hash32& poll, Sources& sources,
@@ -579,6 +623,8 @@ class Restorer {
   const std::string work_;
   std::optional<base::FileLock> mark_;
   RestoreReport report_;
+  size_t place_ = 0;
+  std::map<size_t, std::shared_ptr<ledger::Salvage>> stores_;
   std::map<Hash32, Sources> ledgers_;
   std::map<uint64_t, std::vector<AnswerSource>> answers_;
   std::vector<std::string> rest_;  // folders that may have other files

@@ -350,9 +350,8 @@ absl::Status Server::LoadPoll(const Hash32& id) {
   URNA_RETURN_IF_ERROR(Replay(*live, head, published));
   URNA_ASSIGN_OR_RETURN(const ledger::Checkpoint anchored, CheckAgainstAnchor(*live));
   URNA_RETURN_IF_ERROR(CheckLostNotes(*live));
-  // A loss is shown at once.
   if (live->state.IsLost(before.checkpoint)) {
-    published = head.size;
+    published = head.size;  // the loss is shown at once
   } else if (before.checkpoint.size > 0) {
     URNA_RETURN_IF_ERROR(CheckAgainst(*live, before.checkpoint, "published"));
   }
@@ -361,10 +360,8 @@ absl::Status Server::LoadPoll(const Hash32& id) {
     URNA_ASSIGN_OR_RETURN(witnessed, ReadWitnessed(Cat(settings_.data, "/published"), id,
                                                    live->state.definition()->ballot_box));
   }
-  if (live->state.IsLost(witnessed.checkpoint)) {
-    witnessed = {};
-    published = head.size;
-  } else if (witnessed.checkpoint.size > 0) {
+  if (live->state.IsLost(witnessed.checkpoint)) witnessed = {};
+  if (witnessed.checkpoint.size > 0) {
     URNA_RETURN_IF_ERROR(
         CheckAgainst(*live, witnessed.checkpoint, "cosigned by a witness, or shown by one"));
     published = std::max(published, witnessed.checkpoint.size);
@@ -518,6 +515,7 @@ absl::Status Server::Listen() {
   watchman_->Start();
   rereader_ = std::make_unique<Rereader>(
       Rereader::Options{
+          .ledger_folder = Cat(s.data, "/ledger"),
           .bytes_per_second = s.reread_rate << 20,
           .every = environment_.reread_every.value_or(std::chrono::hours(s.reread_every))},
       *store_, book_, issuers_, log_,

@@ -58,6 +58,12 @@ absl::StatusOr<std::string> Salvage::Read(const Hash32& poll, uint64_t index) co
   return impl_->Get(EntryKey(poll, index), base::Cat(PollName(poll), ": record ", index));
 }
 
+absl::StatusOr<std::string> Salvage::ReadTile(const Hash32& poll, uint32_t level,
+                                              uint64_t index) const {
+  return impl_->Get(TileKey(poll, level, index),
+                    base::Cat(PollName(poll), ": tile ", level, "/", index));
+}
+
 std::optional<Store::Head> Salvage::Head(const Hash32& poll) const {
   const auto bytes = impl_->Get(Key(poll, kHead), "the head");
   if (!bytes.ok()) return std::nullopt;

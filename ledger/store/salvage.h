@@ -20,10 +20,13 @@ class Salvage {
   static absl::StatusOr<std::unique_ptr<Salvage>> Open(const std::string& folder);
   ~Salvage();
 
-  /// Of which anything is left, as far as the database can be listed.
+  /// Of which anything is left, as far as the database can be listed: where its beginning is
+  /// damaged, not at all, though records can still be read.
   std::vector<Hash32> Polls() const;
   /// Errors: NotFound, DataLoss, Unavailable.
   absl::StatusOr<std::string> Read(const Hash32& poll, uint64_t index) const;
+  /// A full hash tile. Errors: as Read.
+  absl::StatusOr<std::string> ReadTile(const Hash32& poll, uint32_t level, uint64_t index) const;
   std::optional<Store::Head> Head(const Hash32& poll) const;
   /// The newest signed checkpoint.
   std::optional<std::string> Checkpoint(const Hash32& poll) const;

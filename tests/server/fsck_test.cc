@@ -272,7 +272,7 @@ TEST_F(FsckTest, NamesEachKindOfDamageToTheLedgersFilesByItsPlace) {
       if (file.empty() || entry.file_size() > fs::file_size(file)) file = entry.path();
     }
     ASSERT_GT(fs::file_size(file), 100u) << kind;
-    FlipByte(file.string(), 40);
+    FlipByte(file.string(), 20);
     const FsckReport report = Check();
     ASSERT_FALSE(report.findings.faults.empty()) << kind;
     EXPECT_EQ(report.findings.faults[0].Place(), file.string() + ", byte 0") << report.Text();
