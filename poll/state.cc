@@ -1177,6 +1177,12 @@ bool State::IsLost(const ledger::Checkpoint& checkpoint) const {
   });
 }
 
+bool State::MayBeLost(uint64_t size) const {
+  return std::ranges::any_of(course_.losses, [&](const Course::Loss& loss) {
+    return size > loss.record && size <= loss.record + loss.count();
+  });
+}
+
 absl::Status State::On(const LossAccepted& p, const Input&) {
   if (definition_ == nullptr || phase_ == Phase::kCertified || phase_ == Phase::kCancelled) {
     return Reject("record.out-of-order",

@@ -191,6 +191,9 @@ class State {
   const Course& course() const { return course_; }
   /// Whether the ledger says that the one of this checkpoint is lost, which was signed before.
   bool IsLost(const ledger::Checkpoint& checkpoint) const;
+  /// Whether a checkpoint of `size` records can be one of a ledger that is lost: more than were
+  /// left, and no more than are known to have been signed for.
+  bool MayBeLost(uint64_t size) const;
   /// Who complained about whom and which of the two is at fault; "" without a complaint. Stays
   /// known when the poll is cancelled.
   const std::string& complaint() const { return complaint_; }

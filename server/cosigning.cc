@@ -320,17 +320,6 @@ Cosigning::Outcome Cosigning::Confront(Witness& witness, LivePoll& poll, const s
                 " that this ledger's key signed: that proves nothing. Ask its operator for the "
                 "checkpoint; if the key signed it, this ledger was cut or is another one")};
   }
-  bool lost = false;
-  {
-    std::shared_lock guard(poll.lock);
-    lost = poll.state.IsLost(*checkpoint);
-  }
-  if (lost) {
-    return {Verdict::kRefused,
-            Cat("cosigned ", checkpoint->size,
-                " records of the ledger that was lost, as this one says itself; it will never "
-                "cosign this one")};
-  }
   // Read after the answer: by then all that could be signed before stands in it.
   const uint64_t held = poll.view()->head_size;
   std::string words;
@@ -358,6 +347,16 @@ Cosigning::Outcome Cosigning::Confront(Witness& witness, LivePoll& poll, const s
               Cat("cosigned ", checkpoint->size,
                   " records of the ledger that is lost, as this one says itself; it rightly cosigns "
                   "this one no more")};
+    }
+  }
+  {
+    // Not every checkpoint of the lost ledger need be named in the record of the loss.
+    std::shared_lock guard(poll.lock);
+    if (poll.state.MayBeLost(checkpoint->size)) {
+      return {Verdict::kRefused,
+              Cat("cosigned ", checkpoint->size,
+                  " records of the ledger that was lost, as this one says itself; it will never "
+                  "cosign this one")};
     }
   }
   // The proof outlasts this process: no later one starts on this store.

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "ledger/note.h"
 #include "ledger/record.h"
 #include "ledger/store/store.h"
 #include "poll/replay.h"
@@ -140,8 +141,13 @@ class Folder {
     });
     for_files(published, kWitnessedSuffix, [&](const std::string& path, const Hash32& poll) {
       auto note = base::ReadFile(path, kMaxNoteBytes);
-      if (note.ok()) notes.push_back({path, poll, *std::move(note)});
+      if (note.ok()) {
+        notes.push_back({path, poll, *std::move(note)});
+      } else {
+        fault = note.status();
+      }
     });
+    URNA_RETURN_IF_ERROR(fault);
     return notes;
   }
 
@@ -166,7 +172,10 @@ class Folder {
       }
       if (state.IsLost(*checkpoint)) continue;
       if (checkpoint->size > state.size()) {
-        loss.lost.push_back({one.path, one.note, *checkpoint});
+        // Cosignatures say nothing about the loss, and a record has little room.
+        ledger::Note note = ledger::Note::Parse(one.note).value();
+        ledger::KeepSignaturesOf(state.definition()->ballot_box, &note);
+        loss.lost.push_back({one.path, note.ToString(), *checkpoint});
         continue;
       }
       URNA_ASSIGN_OR_RETURN(

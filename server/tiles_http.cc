@@ -41,7 +41,7 @@ http::Response Answer(const PollBook& book, const ledger::Store& store, std::str
   }
   // A reader would take a damaged tile for a falsified one.
   if (!view->damage.ok()) return Refusal(503, std::string(view->damage.message()));
-  const auto tile = ledger::TileId::Parse(path);
+  const auto tile = ledger::TileId::Parse(asked->file);
   if (!tile.ok() || !ledger::IsWithin(view->published_size, *tile)) return not_there;
   auto bytes = store.ReadTile(asked->poll, *tile);
   if (!bytes.ok()) return Refusal(500, "cannot be read");

@@ -601,7 +601,7 @@ TEST(CosigningTest, AWitnessOfALedgerWhoseLossIsOnTheRecordStopsNobody) {
       AcceptLoss(options, s.poll(), losses->front().count(), "the disk broke", s.clock.Now()).ok());
   const absl::Status status = s.TryStart();
   ASSERT_TRUE(status.ok()) << status;
-  Await([&] { return s.log().find("it rightly cosigns this one no more") != std::string::npos; },
+  Await([&] { return s.log().find("it will never cosign this one") != std::string::npos; },
         "the witness's refusal");
   EXPECT_EQ(s.halted(), "");
 }

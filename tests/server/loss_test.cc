@@ -5,6 +5,8 @@
 
 #include "base/text.h"
 #include "ledger/checkpoint.h"
+#include "ledger/note.h"
+#include "server/publication.h"
 #include "tests/server/kept_city.h"
 
 namespace urna::server::testing {
@@ -105,6 +107,23 @@ TEST_F(LossTest, AnotherHistoryIsNoLoss) {
   Copy(original_->path() + "/data/anchor", data() + "/anchor");
   EXPECT_THAT(OneLoss().not_acceptable, HasSubstr("this is another history"));
   EXPECT_EQ(Accept().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(LossTest, WhatWitnessesCosignedIsNamedToo) {
+  const auto note = ledger::Note::Parse(OneLoss().lost[0].note);
+  ASSERT_TRUE(note.ok());
+  const std::string published = data() + "/published";
+  ASSERT_TRUE(StoreWitnessed(published, city_->poll(), *note).ok());
+  // The anchor was lost with the ledger.
+  Older("anchor");
+  EXPECT_EQ(TryStart(data()).code(), absl::StatusCode::kDataLoss);
+  const Loss loss = OneLoss();
+  ASSERT_THAT(loss.lost, SizeIs(1));
+  EXPECT_EQ(loss.lost[0].path, WitnessedFile(published, city_->poll()));
+  ASSERT_TRUE(Accept().ok());
+  const absl::Status started = TryStart(data());
+  ASSERT_TRUE(started.ok()) << started;
+  EXPECT_EQ(city_->Status().size(), loss.records + 1);
 }
 
 TEST_F(LossTest, AnInterruptedAcceptanceIsFinishedByTheServer) {
