@@ -75,6 +75,8 @@ absl::Status Look(Work& work, MirrorWatch& watch) {
       LogLine(Cat(poll, held->size, " records, root ", base::Hex(held->root), ", from ",
                   source->name()));
     }
+    // An alarm has said it all.
+    if (!work.mirror->alarm().empty()) return outcome.status();
     for (const std::string& line :
          watch.Note(source->name(), outcome, held.has_value() ? held->size : 0,
                     work.mirror->grows_within(), Clock::now())) {

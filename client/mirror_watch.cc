@@ -46,10 +46,14 @@ std::vector<std::string> MirrorWatch::Note(const std::string& name,
       lines.push_back(Cat(name, ": in order again, after ", Ago(source.news, now)));
     }
     source.news = now;
+    source.met = true;
     source.late = false;
   } else if (trouble != source.trouble) {
-    lines.push_back(
-        Cat(name, ": ", trouble, "; last news ", Ago(source.news, now), " ago; trying again"));
+    // Most failures name the URL themselves.
+    const std::string where = trouble.starts_with(name) ? "" : Cat(name, ": ");
+    const std::string since =
+        source.met ? Cat("last news ", Ago(source.news, now), " ago") : "no news yet";
+    lines.push_back(Cat(where, trouble, "; ", since, "; trying again"));
   }
   source.trouble = std::move(trouble);
   if (!source.late && now - source.news > patience_) {

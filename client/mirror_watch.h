@@ -30,7 +30,8 @@ class MirrorWatch {
  private:
   struct Source {
     explicit Source(Time now) : news(now) {}
-    Time news;            ///< when it last showed what is held, or more
+    Time news;            ///< when it last showed what is held, or more; at first, when it was met
+    bool met = false;     ///< there was news
     std::string trouble;  ///< what was said last; "" = in order
     bool late = false;    ///< that it has no news was said
     int failures = 0;     ///< in a row

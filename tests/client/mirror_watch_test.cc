@@ -33,6 +33,8 @@ TEST_F(MirrorWatchTest, SaysOnceThatASourceFailsAndOnceThatItIsBack) {
   EXPECT_THAT(At(120, gone_), IsEmpty());
   EXPECT_THAT(At(300, base::Reject("tile.differs", "no")),
               ElementsAre("a: no (tile.differs); last news 5 min ago; trying again"));
+  EXPECT_THAT(At(330, absl::UnavailableError("a/checkpoint: gone")),
+              ElementsAre("a/checkpoint: gone; last news 5 min ago; trying again"));
   EXPECT_THAT(At(360, News::kSame), ElementsAre("a: in order again, after 6 min"));
   EXPECT_THAT(At(420, News::kSame), IsEmpty());
 }
@@ -74,7 +76,7 @@ TEST_F(MirrorWatchTest, WarnsOnceThatAnOpenPollDoesNotGrow) {
 
 TEST_F(MirrorWatchTest, EachSourceHasItsOwnNews) {
   EXPECT_THAT(At(0, News::kSame, "a"), IsEmpty());
-  EXPECT_THAT(At(0, gone_, "b"), ElementsAre(HasSubstr("b: gone")));
+  EXPECT_THAT(At(0, gone_, "b"), ElementsAre("b: gone; no news yet; trying again"));
   EXPECT_THAT(At(901, News::kSame, "a"), IsEmpty());
   EXPECT_THAT(At(901, gone_, "b"), ElementsAre("WARNING: no news from b for 15 min"));
 }
