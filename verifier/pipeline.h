@@ -32,9 +32,9 @@ struct Work {
   /// Largest piece, but at least one record: enough for the proofs of many to be one equation, and
   /// never so much that cores wait for each other at the end.
   size_t piece_records = 256;
-  size_t piece_bytes = size_t{1} << 20;
+  size_t piece_bytes = size_t{1} << 18;
   /// Records that wait, for each thread. Decoded they take about four times as much.
-  size_t ahead_bytes = size_t{3} << 20;
+  size_t ahead_bytes = size_t{2} << 20;
 };
 
 /// What applying a piece came to.
