@@ -13,7 +13,7 @@
 
 namespace urna::server {
 
-/// Backups of a data folder. docs/decisions/0012, docs/guides/operator.md.
+/// Backups of a data folder. docs/decisions/0015, docs/guides/operator.md.
 ///
 /// A backup is a folder named after its time, below the folder of all backups:
 ///   backup.json              what is in it (BackupManifest)

@@ -12,7 +12,7 @@
 namespace urna::server {
 
 /// Records that were signed for and are gone for good: accepted on the record, by the ballot box's
-/// operator, so that a server can go on. docs/protocol.md, kind 29; docs/decisions/0013.
+/// operator, so that a server can go on. docs/protocol.md, kind 29; docs/decisions/0016.
 
 struct LossOptions {
   std::string data;

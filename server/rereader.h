@@ -37,7 +37,7 @@ absl::Status RereadLedger(StoredLedger& stored, const ledger::Store::Head& head,
 /// Slowly reads again what a running server relies on, all of it, over and over: disks lose what
 /// nobody looks at. Damage is an alarm: a line in the log, the server's health, and the poll (or
 /// the issuer) takes and gives nothing more until its operator has restored it.
-/// docs/decisions/0014.
+/// docs/decisions/0017.
 class Rereader {
  public:
   struct Options {
