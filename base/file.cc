@@ -156,6 +156,12 @@ absl::Status CreateFileAtomic(const std::string& path, std::string_view content,
   return WriteThrough(path, content, mode, /*replace=*/false);
 }
 
+absl::Status SyncFileSystem(const std::string& folder) {
+  const Descriptor fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() < 0) return SystemError("open", folder);
+  return syncfs(fd.get()) == 0 ? absl::OkStatus() : SystemError("sync", folder);
+}
+
 absl::Status MakeFolders(const std::string& path, mode_t mode) {
   if (path.empty()) return absl::OkStatus();
   std::filesystem::path built;

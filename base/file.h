@@ -23,6 +23,9 @@ absl::Status WriteFileAtomic(const std::string& path, std::string_view content, 
 absl::Status CreateFileAtomic(const std::string& path, std::string_view content,
                               mode_t mode = 0644);
 
+/// After OK everything that was written before on the file system of `folder` survives a crash.
+absl::Status SyncFileSystem(const std::string& folder);
+
 /// mkdir -p. New folders get `mode` and, after OK, survive a crash.
 absl::Status MakeFolders(const std::string& path, mode_t mode = 0755);
 

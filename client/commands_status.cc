@@ -156,6 +156,11 @@ class Maker {
   }
 
   void Voting() {
+    for (const poll::Course::Loss& loss : state_.course().losses) {
+      Add('!', "records LOST",
+          Cat(loss.count(), " that the ballot box had signed for, from record ", loss.record,
+              " on: \"", loss.reason, "\""));
+    }
     for (const auto& recorded : view_.steps()) {
       if (const auto* paused = std::get_if<poll::Paused>(&recorded.step)) {
         Add('x', "  paused", Cat(By(recorded), ": \"", paused->reason, "\""));

@@ -84,6 +84,7 @@ enum class Phrase : uint8_t {
   kReplacedCredentials,
   kLotOutcome,
   kMissingRegister,
+  kLostRecords,
   kReconciliation,
   kStyle,
   kTotal,

@@ -329,6 +329,11 @@ class PageMaker {
     if (facts_.credentials_replaced > 0) {
       happened(Words(Phrase::kReplacedCredentials, {Count(facts_.credentials_replaced)}), "");
     }
+    for (const poll::Course::Loss& loss : course.losses) {
+      section.blocks.emplace_back(
+          Say(Paragraph::Kind::kAlarm,
+              Words(Phrase::kLostRecords, {Count(loss.count()), loss.reason})));
+    }
     if (section.blocks.empty()) happened(Words(Phrase::kNothingHappened), "");
     if (course.lot.has_value()) happened(Words(Phrase::kLotOutcome, {*course.lot}), "");
   }
@@ -498,6 +503,14 @@ ordered_json CourseJson(const Facts& facts) {
     one["issuer"] = missing.issuer;
     one["reason"] = missing.reason;
     json["registers_missing"].push_back(std::move(one));
+  }
+  json["losses"] = ordered_json::array();
+  for (const poll::Course::Loss& loss : facts.course.losses) {
+    ordered_json one;
+    one["record"] = loss.record;
+    one["records_lost"] = loss.count();
+    one["reason"] = loss.reason;
+    json["losses"].push_back(std::move(one));
   }
   json["lot"] =
       facts.course.lot.has_value() ? ordered_json(*facts.course.lot) : ordered_json(nullptr);

@@ -55,6 +55,11 @@ absl::StatusOr<Checkpoint> OpenCheckpoint(std::string_view note, const NoteKey& 
   return checkpoint;
 }
 
+absl::StatusOr<Checkpoint> ReadUnverified(std::string_view note) {
+  URNA_ASSIGN_OR_RETURN(const Note parsed, Note::Parse(note));
+  return Checkpoint::ParseBody(parsed.text);
+}
+
 NoteSignature Cosign(const Checkpoint& checkpoint, std::string_view witness_name,
                      const crypto::Ed25519Key& key, uint64_t timestamp) {
   NoteSignature signature;

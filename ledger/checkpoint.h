@@ -32,6 +32,10 @@ std::string SignCheckpoint(const Checkpoint& checkpoint, const crypto::Ed25519Ke
 /// Reject("note.signature-invalid"), Reject("checkpoint.origin").
 absl::StatusOr<Checkpoint> OpenCheckpoint(std::string_view note, const NoteKey& key);
 
+/// What a signed checkpoint says, before anything vouches for it. Errors: those of Note::Parse and
+/// Checkpoint::ParseBody.
+absl::StatusOr<Checkpoint> ReadUnverified(std::string_view note);
+
 /// cosignature/v1 of C2SP tlog-cosignature: a witness's statement at `timestamp` (Unix seconds).
 NoteSignature Cosign(const Checkpoint& checkpoint, std::string_view witness_name,
                      const crypto::Ed25519Key& key, uint64_t timestamp);

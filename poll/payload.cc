@@ -118,6 +118,11 @@ struct BodyWriter {
   }
   void operator()(const Certified& p) { w.Frame(p.body); }
   void operator()(const Cancelled& p) { w.Frame(p.reason); }
+  void operator()(const LossAccepted& p) {
+    w.U64(p.size).Raw(p.root).U8(static_cast<uint8_t>(p.lost.size()));
+    for (const std::string& note : p.lost) w.Frame(note);
+    w.Frame(p.reason);
+  }
 };
 
 // --- Reading ---
@@ -376,6 +381,8 @@ std::string KindName(uint8_t kind) {
       return "certified";
     case RecordKind::kCancelled:
       return "cancelled";
+    case RecordKind::kLossAccepted:
+      return "loss accepted";
   }
   return base::Cat("unknown kind ", kind);
 }
@@ -408,6 +415,7 @@ RecordKind KindOf(const Payload& payload) {
     RecordKind operator()(const PaperCounted&) { return RecordKind::kPaperCounted; }
     RecordKind operator()(const Certified&) { return RecordKind::kCertified; }
     RecordKind operator()(const Cancelled&) { return RecordKind::kCancelled; }
+    RecordKind operator()(const LossAccepted&) { return RecordKind::kLossAccepted; }
   };
   return std::visit(Visitor{}, payload);
 }
@@ -548,6 +556,17 @@ absl::StatusOr<Payload> DecodePayload(uint8_t kind, std::string_view bytes,
     case RecordKind::kCancelled:
       return ReadStep<Cancelled>(
           bytes, [](Fields& f, Cancelled& p) { p.reason = f.Text(kMaxReasonBytes); });
+    case RecordKind::kLossAccepted:
+      return ReadSigned<LossAccepted>(bytes, [](Fields& f, LossAccepted& p) {
+        p.size = f.r.U64();
+        p.root = f.r.Fixed<32>();
+        const uint8_t lost = f.r.U8();
+        if (lost == 0 || lost > kMaxLostCheckpoints) f.r.Fail("no lost checkpoint, or too many");
+        for (uint8_t i = 0; i < lost && f.r.ok(); ++i) {
+          p.lost.push_back(f.Text(kMaxLostCheckpointBytes));
+        }
+        p.reason = f.Text(kMaxReasonBytes);
+      });
   }
   return base::Reject("record.kind-unknown", KindName(kind));
 }

@@ -52,6 +52,7 @@ enum class RecordKind : uint8_t {
   kPaperCounted = 26,
   kCertified = 27,
   kCancelled = 28,
+  kLossAccepted = 29,
 };
 /// "ballot cast", as reports name it; "unknown kind 99" for a number that is none.
 std::string KindName(uint8_t kind);
@@ -183,6 +184,17 @@ struct Ended {
   uint64_t end = 0;
   crypto::Ed25519Signature signature{};
 };
+/// Records that were signed for are lost for good; the ledger goes on without them, and says so.
+struct LossAccepted {
+  /// What is left: this record's index, and the root of the records before it.
+  uint64_t size = 0;
+  Hash32 root{};
+  /// Signed checkpoints of the ledger that is lost, each of more than `size` records; strictly
+  /// ascending by size and root.
+  std::vector<std::string> lost;
+  std::string reason;
+  crypto::Ed25519Signature signature{};  ///< of the ballot box; its counter: losses before
+};
 /// One answered credential.
 struct RegisterEntry {
   Point credential;
@@ -213,16 +225,20 @@ struct DecryptionPart {
   crypto::Ed25519Signature signature{};
 };
 
-using Payload =
-    std::variant<Defined, DefinitionPart, RollPart, RollSealed, IssuerJoined, TrusteeJoined, Dealt,
-                 Confirmed, Complained, Opened, BallotCast, IssuanceCounted, Paused, Resumed,
-                 Extended, CredentialReplaced, Ended, Closed, RegisterPart, RegisterSealed,
-                 RegisterMissing, Lot, DecryptionPart, PaperCounted, Certified, Cancelled>;
+using Payload = std::variant<Defined, DefinitionPart, RollPart, RollSealed, IssuerJoined,
+                             TrusteeJoined, Dealt, Confirmed, Complained, Opened, BallotCast,
+                             IssuanceCounted, Paused, Resumed, Extended, CredentialReplaced, Ended,
+                             Closed, RegisterPart, RegisterSealed, RegisterMissing, Lot,
+                             DecryptionPart, PaperCounted, Certified, Cancelled, LossAccepted>;
 
 RecordKind KindOf(const Payload& payload);
 
 /// The part of the payload that is signed: without approvals or signature.
 std::string PayloadBody(const Payload& payload);
+/// In one `loss accepted`.
+inline constexpr size_t kMaxLostCheckpoints = 16;
+inline constexpr size_t kMaxLostCheckpointBytes = 3072;
+
 /// Canonical bytes.
 std::string EncodePayload(const Payload& payload);
 /// Strict. `definition` is needed (and may be null before it is known) for kinds whose sizes follow
@@ -247,7 +263,8 @@ bool SignedWithoutRoot(RecordKind kind);
 /// The bytes an official signs. docs/protocol.md section 3, "Officials sign".
 std::string OfficialMessage(RecordKind kind, const StepPlace& place, std::string_view body);
 /// The bytes an issuer, trustee or the ballot box signs. `role`: "issuer", "trustee", "ballot-box".
-/// `index` as in the payload (0 for the ballot box); `counter`: its records already on the ledger.
+/// `index` as in the payload (0 for the ballot box); `counter`: its records already on the ledger
+/// (the ballot box's: those of this kind).
 std::string ParticipantMessage(std::string_view role, RecordKind kind, const Hash32& poll,
                                uint64_t index, uint64_t counter, std::string_view body);
 

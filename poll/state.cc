@@ -1,6 +1,7 @@
 #include "poll/state.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "base/codec.h"
@@ -532,6 +533,11 @@ absl::Status State::On(const Complained& p, const Input&) {
 
 absl::Status State::On(const Opened& p, const Input& in) {
   URNA_RETURN_IF_ERROR(Require(Phase::kReady, RecordKind::kOpened));
+  // Whether the lost records opened it, nobody knows; tokens of two openings would exist.
+  if (!course_.losses.empty()) {
+    return Reject("loss.before-opening",
+                  "records were lost before the poll was opened; it can only be cancelled");
+  }
   URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
   auto context = std::make_shared<PollContext>();
   context->definition = definition_;
@@ -1132,6 +1138,48 @@ absl::Status State::On(const Cancelled& p, const Input& in) {
   Conclude(p.approvals, in.time);
   reason_ = complaint_.empty() ? p.reason : Cat(p.reason, " (", complaint_, ")");
   phase_ = Phase::kCancelled;
+  return absl::OkStatus();
+}
+
+// --- Losses --------------------------------------------------------------------------------------
+
+bool State::IsLost(const ledger::Checkpoint& checkpoint) const {
+  return std::ranges::any_of(course_.losses, [&](const Course::Loss& loss) {
+    return std::ranges::find(loss.lost, checkpoint) != loss.lost.end();
+  });
+}
+
+absl::Status State::On(const LossAccepted& p, const Input&) {
+  if (definition_ == nullptr || phase_ == Phase::kCertified || phase_ == Phase::kCancelled) {
+    return Reject("record.out-of-order",
+                  Cat("'loss accepted' while the poll is ", PhaseName(phase_)));
+  }
+  if (p.size != size() || p.root != root()) {
+    return Reject("loss.place", Cat("is for a ledger of which ", p.size,
+                                    " records are left, not for this one at this place"));
+  }
+  Course::Loss loss{.record = size(), .lost = {}, .reason = p.reason};
+  for (const std::string& note : p.lost) {
+    URNA_ASSIGN_OR_RETURN(const ledger::Checkpoint lost,
+                          ledger::OpenCheckpoint(note, definition_->ballot_box));
+    if (lost.size <= size()) {
+      return Reject("loss.nothing-lost", Cat("a checkpoint of ", lost.size,
+                                             " records is no loss: ", size(), " are here"));
+    }
+    if (!loss.lost.empty() &&
+        std::tie(lost.size, lost.root) <= std::tie(loss.lost.back().size, loss.lost.back().root)) {
+      return Reject("loss.order", "the lost checkpoints are not in ascending order");
+    }
+    if (IsLost(lost)) {
+      return Reject("loss.twice",
+                    Cat("the loss of the ledger of ", lost.size, " records was accepted before"));
+    }
+    loss.lost.push_back(lost);
+  }
+  if (p.reason.empty()) return Reject("loss.reason", "accepting a loss needs a reason");
+  URNA_RETURN_IF_ERROR(CheckParticipant("ballot-box", definition_->ballot_box.key, p, 0,
+                                        course_.losses.size(), p.signature));
+  course_.losses.push_back(std::move(loss));
   return absl::OkStatus();
 }
 

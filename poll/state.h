@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "crypto/ballot.h"
+#include "ledger/checkpoint.h"
 #include "ledger/merkle.h"
 #include "poll/counting/referendum.h"
 #include "poll/definition.h"
@@ -141,10 +142,19 @@ struct Course {
     uint32_t issuer = 0;
     std::string reason;
   };
+  /// `loss accepted`: records that were signed for are gone.
+  struct Loss {
+    uint64_t record = 0;                   ///< index of `loss accepted`: so many were left
+    std::vector<ledger::Checkpoint> lost;  ///< of the ledger that is lost, ascending by size
+    std::string reason;
+    /// How many records that were signed for are gone.
+    uint64_t count() const { return lost.back().size - record; }
+  };
   Hash32 persons_sha256{};  ///< of the office's list, from `roll sealed`
   std::vector<Pause> pauses;
   std::vector<Extension> extensions;
   std::vector<MissingRegister> missing_registers;
+  std::vector<Loss> losses;
   std::optional<std::string> lot;
   /// The step that ended the poll, `certified` or `cancelled`: when, and the officials who approved
   /// it (indices, ascending).
@@ -183,6 +193,8 @@ class State {
   /// Why the ceremony failed or the poll was cancelled or paused; "" otherwise.
   const std::string& reason() const { return reason_; }
   const Course& course() const { return course_; }
+  /// Whether the ledger says that the one of this checkpoint is lost, which was signed before.
+  bool IsLost(const ledger::Checkpoint& checkpoint) const;
   /// Who complained about whom and which of the two is at fault; "" without a complaint. Stays
   /// known when the poll is cancelled.
   const std::string& complaint() const { return complaint_; }
@@ -329,6 +341,7 @@ class State {
   absl::Status On(const PaperCounted& p, const Input& in);
   absl::Status On(const Certified& p, const Input& in);
   absl::Status On(const Cancelled& p, const Input& in);
+  absl::Status On(const LossAccepted& p, const Input& in);
 
   ReadRecord read_record_;
   ledger::Frontier tree_;

@@ -36,6 +36,7 @@ bool IsOfficialStep(RecordKind kind) {
     case RecordKind::kMixPart:
     case RecordKind::kMixProofPart:
     case RecordKind::kDecryptionPart:
+    case RecordKind::kLossAccepted:
       return false;
   }
   return false;
@@ -106,6 +107,7 @@ bool PhaseAllows(Phase phase, RecordKind kind) {
     case RecordKind::kMixPart:
     case RecordKind::kMixProofPart:
     case RecordKind::kDecryptionPart:
+    case RecordKind::kLossAccepted:
       return false;
   }
   return false;

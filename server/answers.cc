@@ -5,12 +5,20 @@
 #include <variant>
 
 #include "base/bytes.h"
+#include "base/codec.h"
 #include "base/status.h"
 #include "base/text.h"
 
 namespace urna::server {
 
 using base::Cat;
+
+namespace {
+
+constexpr std::string_view kAnswersMagic = "urna-answers/1\n";
+constexpr size_t kMaxAnswerBytes = 4096;
+
+}  // namespace
 
 std::string AnswersPrefix(const crypto::Hash32& poll, uint8_t index) {
   return Cat(base::View(poll), static_cast<char>(index));
@@ -40,6 +48,31 @@ absl::StatusOr<StoredAnswer> DecodeAnswer(std::string_view key, std::string_view
   if (fits) return answer;
   return base::Failure(absl::StatusCode::kDataLoss,
                        Cat("the stored answer ", base::Hex(key), " is damaged"));
+}
+
+std::string EncodeAnswers(const std::vector<AnswerPair>& answers) {
+  base::Writer w;
+  w.Raw(kAnswersMagic);
+  for (const auto& [key, value] : answers) w.Frame(key).Frame(value);
+  return w.Take();
+}
+
+absl::StatusOr<std::vector<AnswerPair>> DecodeAnswers(std::string_view bytes) {
+  base::Reader r(bytes);
+  if (r.Raw(kAnswersMagic.size()) != kAnswersMagic) r.Fail("not a file of answers");
+  std::vector<AnswerPair> answers;
+  while (r.ok() && r.remaining() > 0) {
+    AnswerPair answer;
+    answer.first = r.Frame(kMaxAnswerBytes);
+    answer.second = r.Frame(kMaxAnswerBytes);
+    if (!answers.empty() && answer.first <= answers.back().first) r.Fail("answers out of order");
+    answers.push_back(std::move(answer));
+  }
+  URNA_RETURN_IF_ERROR(r.Finish());
+  for (const auto& [key, value] : answers) {
+    URNA_RETURN_IF_ERROR(DecodeAnswer(key, value).status());
+  }
+  return answers;
 }
 
 }  // namespace urna::server

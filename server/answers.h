@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "crypto/group.h"
@@ -25,5 +27,14 @@ std::string AnswerKey(const crypto::Hash32& poll, uint8_t index, const crypto::P
 std::string EncodeAnswer(uint8_t index, const poll::RegisterEntry& entry);
 /// Errors: DataLoss, naming the key, if it is no answer or not that of its key.
 absl::StatusOr<StoredAnswer> DecodeAnswer(std::string_view key, std::string_view value);
+
+/// Key and value, as the database has them.
+using AnswerPair = std::pair<std::string, std::string>;
+
+/// A file of answers in a backup: "urna-answers/1\n", then of each answer frame(key) |
+/// frame(value), strictly ascending by key.
+std::string EncodeAnswers(const std::vector<AnswerPair>& answers);
+/// Strict. Errors: Reject("record.malformed"); DataLoss naming the key of what is no answer.
+absl::StatusOr<std::vector<AnswerPair>> DecodeAnswers(std::string_view bytes);
 
 }  // namespace urna::server

@@ -20,6 +20,7 @@ constexpr size_t kMaxTogether = 64;
 /// Before the expensive proof check, what the ledger would say anyway; and the exact time of
 /// casting, which the ledger, whose ballots carry the hour only, cannot check.
 absl::Status CheckCasting(const PublicView& view, uint64_t arrived) {
+  URNA_RETURN_IF_ERROR(view.damage);
   switch (view.phase) {
     case Phase::kOpen:
       break;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <shared_mutex>
 #include <utility>
 
 #include "base/bytes.h"
@@ -307,6 +308,17 @@ Cosigning::Outcome Cosigning::Confront(Witness& witness, LivePoll& poll, const s
             Cat(claims, ", and shows no checkpoint at ", url,
                 " that this ledger's key signed: that proves nothing. Ask its operator for the "
                 "checkpoint; if the key signed it, this ledger was cut or is another one")};
+  }
+  bool lost = false;
+  {
+    std::shared_lock guard(poll.lock);
+    lost = poll.state.IsLost(*checkpoint);
+  }
+  if (lost) {
+    return {Verdict::kRefused,
+            Cat("cosigned ", checkpoint->size,
+                " records of the ledger that was lost, as this one says itself; it will never "
+                "cosign this one")};
   }
   // Read after the answer: by then all that could be signed before stands in it.
   const uint64_t held = poll.view()->head_size;

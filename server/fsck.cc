@@ -25,6 +25,7 @@
 #include "server/anchor.h"
 #include "server/answers.h"
 #include "server/keys.h"
+#include "server/loss.h"
 #include "server/parallel.h"
 #include "server/publication.h"
 #include "server/setup.h"
@@ -45,14 +46,17 @@ constexpr int kAttempts = 3;
 constexpr auto kBetweenAttempts = std::chrono::milliseconds(500);
 
 constexpr std::string_view kRollback =
-    "Records that were signed for are missing: look for a newer backup, or the folder that was in "
-    "use last. Without one, see the operator's guide, \"When records are lost for good\".";
+    "Records that were signed for are missing: look for the folder that was in use last, newer "
+    "backups, and exports or mirrors of the ledger, and make a new folder of all of them "
+    "(urna-server restore, --from several times). What is nowhere can only be given up on the "
+    "record (urna-server accept-loss).";
 constexpr std::string_view kForked =
     "These are other records than those that were signed for: keep everything as it is and find "
     "out where they come from before any server is started with them.";
 constexpr std::string_view kForeignRecord =
-    "This server never wrote that record in this form: keep the folder as it is, and restore the "
-    "newest backup (urna-server restore).";
+    "This server never wrote that record in this form: keep the folder as it is, and make a new "
+    "one "
+    "of the newest backup (urna-server restore).";
 constexpr std::string_view kAnchorDamaged =
     "Keep a copy of the file. If the ledger is sound and continues the newest checkpoint that "
     "anybody holds (witnesses, mirrors), remove the file: the server makes a new one when it "
@@ -61,9 +65,12 @@ constexpr std::string_view kSignedByAnother =
     "This folder's files belong to different servers, or a key was replaced: put the right file "
     "back from a backup.";
 constexpr std::string_view kAnswersLost =
-    "Never start from older answers: the issuer would give second tokens. Look for the newest copy "
-    "of this folder; without one the issuer's register has to be declared missing (urna poll "
-    "register-missing).";
+    "Never start from older answers: the issuer would give second tokens. Make a new folder of all "
+    "copies there are (urna-server restore, --from several times): their answers are joined. If "
+    "some are lost for good, this issuer gives no tokens any more. After the closing its register "
+    "is "
+    "declared missing (urna poll register-missing); before, the poll cannot be closed, and the "
+    "officials cancel it.";
 constexpr std::string_view kKey =
     "Put the key's file back from the copy that was made of the keys; without it this issuer gives "
     "no more tokens in this poll.";
@@ -75,14 +82,6 @@ constexpr std::string_view kWitnessed =
     "shows it over HTTP), remove the file: the server asks them when it starts.";
 
 std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
-
-/// The checkpoint in a signed note, before its signature is looked at: the key is on the ledger.
-std::optional<ledger::Checkpoint> BodyOf(const std::string& note_text) {
-  const auto note = ledger::Note::Parse(note_text);
-  if (!note.ok()) return std::nullopt;
-  const auto body = ledger::Checkpoint::ParseBody(note->text);
-  return body.ok() ? std::optional(*body) : std::nullopt;
-}
 
 /// A checkpoint that a file holds, read before the ledger, so that a running server's is not ahead.
 struct Held {
@@ -151,7 +150,8 @@ class Pass final : public ledger::LedgerVisitor {
         OnAllCores);
     std::vector<uint64_t> sizes;
     for (const Held& held : held_[poll]) {
-      if (const auto body = BodyOf(held.note)) sizes.push_back(body->size);
+      if (const auto body = ledger::ReadUnverified(held.note); body.ok())
+        sizes.push_back(body->size);
     }
     return sizes;
   }
@@ -179,11 +179,11 @@ class Pass final : public ledger::LedgerVisitor {
       CheckKey(ledger.poll, *definition);
       uint64_t stored = 0;
       if (ledger.checkpoint.has_value()) {
-        stored = CheckCheckpoint(ledger, *definition,
-                                 {"", "stored as signed", *ledger.checkpoint, kForked});
+        stored =
+            CheckCheckpoint(ledger, state, {"", "stored as signed", *ledger.checkpoint, kForked});
       }
       for (const Held& one : held) {
-        const uint64_t size = CheckCheckpoint(ledger, *definition, one);
+        const uint64_t size = CheckCheckpoint(ledger, state, one);
         if (one.what != kAnchored) continue;
         poll.anchored = size;
         if (size > 0 && size < stored) {
@@ -275,6 +275,11 @@ class Pass final : public ledger::LedgerVisitor {
       answers_anchored_[i] = number;
     }
     std::error_code error;
+    if (const auto lost = ReadLostNotes(anchor_); lost.ok()) {
+      for (const LostNote& one : *lost) {
+        held_[one.poll].push_back({one.path, "given up as lost", one.note, kAnchorDamaged});
+      }
+    }
     if (!fs::exists(anchor_, error)) {
       report_.findings.notes.push_back(
           Cat(anchor_, ": is not there; what was signed last cannot be compared"));
@@ -312,8 +317,8 @@ class Pass final : public ledger::LedgerVisitor {
   }
 
   /// Compares with the records; returns the checkpoint's size, 0 if it is none of this ledger's.
-  uint64_t CheckCheckpoint(const ledger::RecomputedLedger& ledger,
-                           const poll::Definition& definition, const Held& held) {
+  uint64_t CheckCheckpoint(const ledger::RecomputedLedger& ledger, const poll::State& state,
+                           const Held& held) {
     const auto add = [&](std::string what, std::string_view remedy) {
       if (held.path.empty()) {
         Add(ledger.poll, "the stored checkpoint", std::move(what), remedy);
@@ -321,11 +326,12 @@ class Pass final : public ledger::LedgerVisitor {
         Add(held.path, "", std::move(what), remedy);
       }
     };
-    const auto checkpoint = ledger::OpenCheckpoint(held.note, definition.ballot_box);
+    const auto checkpoint = ledger::OpenCheckpoint(held.note, state.definition()->ballot_box);
     if (!checkpoint.ok()) {
       add(MessageOf(checkpoint.status()), held.remedy);
       return 0;
     }
+    if (state.IsLost(*checkpoint)) return 0;  // the ledger says so itself
     if (checkpoint->size > ledger.size) {
       if (ledger.readable) {
         add(Cat("a checkpoint of ", checkpoint->size, " records was ", held.what, ", but records ",

@@ -3,6 +3,8 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "base/file.h"
@@ -27,6 +29,11 @@ absl::Status AlreadyAnswered() {
   return Reject("token.already-answered",
                 "this credential was given its token before; fetch the stored answer");
 }
+
+constexpr size_t kRereadPiece = size_t{256} << 10;  // bytes
+// A database that is being written may look damaged for a moment.
+constexpr int kRereadAttempts = 4;
+constexpr auto kBetweenAttempts = std::chrono::milliseconds(250);
 
 absl::Status Older(std::string_view what) {
   return Failure(absl::StatusCode::kDataLoss,
@@ -55,10 +62,10 @@ absl::StatusOr<std::unique_ptr<Issuer>> Issuer::Open(Options options, crypto::Ed
                                                      const Clock& clock, Fatal fatal) {
   URNA_RETURN_IF_ERROR(base::MakeFolders(Cat(options.folder, "/keys"), 0700));
   URNA_ASSIGN_OR_RETURN(base::FileLock lock, LockFolder(options.folder, kIssuerLock));
-  const std::string folder = Cat(options.folder, "/answers");
-  URNA_ASSIGN_OR_RETURN(auto db, ledger::OpenDatabase(ledger::DurableOptions(), folder, folder));
   std::unique_ptr<Issuer> issuer(
       new Issuer(std::move(options), std::move(identity), clock, std::move(fatal)));
+  const std::string folder = issuer->AnswersFolder();
+  URNA_ASSIGN_OR_RETURN(auto db, ledger::OpenDatabase(ledger::DurableOptions(), folder, folder));
   issuer->database_->lock = std::move(lock);
   const std::unique_ptr<rocksdb::Iterator> at(db->NewIterator(rocksdb::ReadOptions()));
   issuer->database_->db = std::move(db);
@@ -152,6 +159,62 @@ absl::Status Issuer::CompareWith(const Hash32& poll, uint8_t index, const Point&
                      " residents who voted)"));
   }
   return absl::OkStatus();
+}
+
+absl::Status Issuer::Reread(const std::function<bool(size_t bytes)>& pace) {
+  const absl::Status status = RereadAll(pace);
+  if (!status.ok() && !absl::IsCancelled(status)) {
+    std::lock_guard guard(usable_mutex_);
+    usable_ = status;
+  }
+  return status;
+}
+
+absl::Status Issuer::RereadAll(const std::function<bool(size_t bytes)>& pace) const {
+  absl::Status status;
+  for (int attempt = 0; attempt < kRereadAttempts; ++attempt) {
+    if (attempt > 0) std::this_thread::sleep_for(kBetweenAttempts);
+    uint64_t given = 0;
+    {
+      std::lock_guard guard(counts_mutex_);
+      given = database_->total;
+    }
+    status = RereadOnce(given, pace);
+    if (status.ok() || absl::IsCancelled(status)) return status;
+  }
+  return status;
+}
+
+/// From the disk, as another process would: this database would answer out of its memory.
+absl::Status Issuer::RereadOnce(uint64_t given,
+                                const std::function<bool(size_t bytes)>& pace) const {
+  URNA_ASSIGN_OR_RETURN(const auto database,
+                        ledger::OpenReadOnly(ledger::DurableOptions(), AnswersFolder()));
+  uint64_t found = 0;
+  size_t bytes = 0;
+  const std::unique_ptr<rocksdb::Iterator> at(database->NewIterator(rocksdb::ReadOptions()));
+  for (at->SeekToFirst(); at->Valid(); at->Next()) {
+    // The message goes into the log, where no credential may stand.
+    if (!DecodeAnswer({at->key().data(), at->key().size()},
+                      {at->value().data(), at->value().size()})
+             .ok()) {
+      return Failure(absl::StatusCode::kDataLoss, Cat("answer ", found, " in the store's order"));
+    }
+    ++found;
+    bytes += at->key().size() + at->value().size();
+    if (bytes < kRereadPiece) continue;
+    if (!pace(bytes)) return absl::CancelledError("stopped");
+    bytes = 0;
+  }
+  if (!at->status().ok()) {
+    return Failure(
+        absl::StatusCode::kDataLoss,
+        Cat("answer ", found, " in the store's order, or one after it: ", at->status().ToString()));
+  }
+  // Those that are given meanwhile may be found or not.
+  if (found >= given) return absl::OkStatus();
+  return Failure(absl::StatusCode::kDataLoss,
+                 Cat(found, " answers are there, but ", given, " were given"));
 }
 
 absl::Status Issuer::usable() const {

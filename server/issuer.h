@@ -73,6 +73,10 @@ class Issuer {
                        const std::vector<uint64_t>& counted, uint64_t ballots);
   /// OK, or the last error of Compare.
   absl::Status usable() const;
+  /// Reads all stored answers again. `pace`: see RereadLedger. Errors: Cancelled; DataLoss saying
+  /// which answer is damaged, though not whose, after which no answer is given that was not given
+  /// before.
+  absl::Status Reread(const std::function<bool(size_t bytes)>& pace);
   /// Tokens given so far, for each of `styles` styles. `counter`: as in ParticipantMessage.
   poll::IssuanceCounted Count(const Hash32& poll, uint8_t index, size_t styles, uint64_t counter);
   /// Returns once no answer is being given that was admitted before the call. Whoever has seen the
@@ -128,6 +132,9 @@ class Issuer {
   };
 
   Issuer(Options options, crypto::Ed25519Key identity, const Clock& clock, Fatal fatal);
+  std::string AnswersFolder() const { return options_.folder + "/answers"; }
+  absl::Status RereadAll(const std::function<bool(size_t bytes)>& pace) const;
+  absl::Status RereadOnce(uint64_t given, const std::function<bool(size_t bytes)>& pace) const;
   absl::Status CompareWith(const Hash32& poll, uint8_t index, const Point& X,
                            const std::vector<uint64_t>& counted, uint64_t ballots);
   void Reached(Step step) const {
@@ -171,7 +178,7 @@ class Issuer {
   mutable std::mutex usable_mutex_;
   absl::Status usable_;
 
-  std::mutex counts_mutex_;
+  mutable std::mutex counts_mutex_;
   std::map<std::pair<Hash32, uint8_t>, std::map<uint16_t, uint64_t>> counts_;  // by style
 
   std::mutex sessions_mutex_;

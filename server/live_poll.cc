@@ -158,11 +158,15 @@ void LivePoll::RefreshView() {
   auto view = std::make_shared<PublicView>();
   view->phase = state.phase();
   view->reason = state.reason();
+  view->damage = damage;
   view->end = state.end();
   view->definition = state.definition();
   view->context = state.context();
   view->waiting_for = WaitingFor(state);
   if (!hold.ok()) view->waiting_for.insert(view->waiting_for.begin(), std::string(hold.message()));
+  if (!damage.ok()) {
+    view->waiting_for.insert(view->waiting_for.begin(), std::string(damage.message()));
+  }
   view->head_size = state.size();
   view->head_note = head_note;
   view->published_size = published_size_;

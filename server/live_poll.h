@@ -50,6 +50,7 @@ class StateLock {
 struct PublicView {
   poll::Phase phase = poll::Phase::kEmpty;
   std::string reason;
+  absl::Status damage;
   uint64_t end = 0;
   std::shared_ptr<const poll::Definition> definition;
   std::shared_ptr<const poll::PollContext> context;  ///< null until opened
@@ -82,6 +83,8 @@ class LivePoll {
   /// Why no tokens may be given on the strength of `state`, or OK: a copy of a ledger that others
   /// write may be behind, or belong to a ledger that was forked.
   absl::Status hold;
+  /// Why nothing is taken and given for this poll, or OK: what the store holds of it is damaged.
+  absl::Status damage;
   /// Records applied but not yet in the store, and how many are in it.
   std::vector<std::string> unwritten;
   uint64_t written = 0;

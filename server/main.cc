@@ -143,13 +143,14 @@ cli::Facts Documentation() {
   facts.version = URNA_VERSION;
   facts.date = URNA_DATE;
   facts.section = 8;
-  facts.exit_status = {{"0", "done; of run: told to stop, and stopped in order"},
-                       {"1",
-                        "failed, or stopped because the clock stepped or a witness proved that "
-                        "the ledger is not what was signed; standard error says why. A person must "
-                        "look first"},
-                       {"2", "wrong usage, or a setting that makes no sense"},
-                       {"70", "a write failed: stopped at once, and may be started again"}};
+  facts.exit_status = {
+      {"0", "done; of run: told to stop, and stopped in order"},
+      {"1",
+       "failed, or stopped because the clock stepped or a witness proved that the ledger is not "
+       "what was signed; standard error says why. A person must look first"},
+      {"2", "wrong usage, or a setting that makes no sense"},
+      {"3", "of restore: done, but something that was signed for, or a key, is missing"},
+      {"70", "a write failed: stopped at once, and may be started again"}};
   facts.files = {
       {"DATA/urna-server.conf", "Settings, one \"name = value\" a line."},
       {"DATA/checkpoint.key, DATA/issuer-*/identity.key",
@@ -167,7 +168,9 @@ cli::Facts Documentation() {
        "once "
        "it is gone."}};
   facts.examples = {"urna-server setup --data /var/lib/urna --hostname vote.example",
-                    "urna-server run --config /var/lib/urna/urna-server.conf"};
+                    "urna-server run --config /var/lib/urna/urna-server.conf",
+                    "urna-server backup --data /var/lib/urna --to /mnt/backups/urna",
+                    "urna-server fsck --data /var/lib/urna"};
   facts.see_also = {"urna(1)", "urna-verify(1)", "systemctl(1)"};
   return facts;
 }

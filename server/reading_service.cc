@@ -90,6 +90,7 @@ grpc::ServerWriteReactor<v1::EntriesResponse>* ReadingService::Entries(
   const auto next = [this, id = request->poll(), first = request->first(), last = request->last()](
                         v1::EntriesResponse* response) mutable -> absl::StatusOr<bool> {
     URNA_ASSIGN_OR_RETURN(const auto poll, PollField(book_, id));
+    URNA_RETURN_IF_ERROR(poll->view()->damage);
     const uint64_t published = poll->view()->published_size;
     if (first > last || last > published) {
       return base::Failure(

@@ -47,7 +47,9 @@ absl::Status WithAdvice(const absl::Status& status) {
                      "\nNothing is served. Keep a copy of the data and of "
                      "the anchors as they are now. Then look for newer or undamaged data: the old "
                      "disk, the newest backup. Never remove an anchor to get the server started: "
-                     "receipts may have been given for what is missing."));
+                     "receipts may have been given for what is missing. The operator's "
+                     "guide, \"What can go wrong\", says how to restore, and what to do if the "
+                     "rest is lost for good."));
 }
 
 absl::Status Damaged(std::string_view what) { return Failure(absl::StatusCode::kDataLoss, what); }
@@ -206,6 +208,7 @@ absl::Status Server::OpenFollower() {
 }
 
 absl::Status Server::CheckAnchors() {
+  URNA_ASSIGN_OR_RETURN(lost_notes_, ReadLostNotes(settings_.anchor));
   return ForFilesOfPolls(
       settings_.anchor, ".anchor",
       [this](const std::string& path, const Hash32& id) -> absl::Status {
@@ -299,8 +302,20 @@ absl::StatusOr<ledger::Checkpoint> Server::CheckAgainstAnchor(const LivePoll& li
     return Damaged(
         Cat("the anchor is not a checkpoint of this ledger: ", MessageOf(anchored.status())));
   }
+  if (live.state.IsLost(*anchored)) return ledger::Checkpoint{};
   URNA_RETURN_IF_ERROR(CheckAgainst(live, *anchored, "signed"));
   return *anchored;
+}
+
+absl::Status Server::CheckLostNotes(const LivePoll& live) const {
+  for (const LostNote& lost : lost_notes_) {
+    if (lost.poll != live.id) continue;
+    const auto checkpoint = ledger::OpenCheckpoint(lost.note, live.state.definition()->ballot_box);
+    if (!checkpoint.ok()) return Damaged(Cat(lost.path, ": ", MessageOf(checkpoint.status())));
+    if (live.state.IsLost(*checkpoint)) continue;
+    URNA_RETURN_IF_ERROR(base::Annotate(CheckAgainst(live, *checkpoint, "given up"), lost.path));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Server::CheckAgainst(const LivePoll& live, const ledger::Checkpoint& checkpoint,
@@ -334,7 +349,10 @@ absl::Status Server::LoadPoll(const Hash32& id) {
   }
   URNA_RETURN_IF_ERROR(Replay(*live, head, published));
   URNA_ASSIGN_OR_RETURN(const ledger::Checkpoint anchored, CheckAgainstAnchor(*live));
-  if (before.checkpoint.size > 0) {
+  URNA_RETURN_IF_ERROR(CheckLostNotes(*live));
+  if (live->state.IsLost(before.checkpoint)) {
+    published = head.size;  // the loss is shown at once
+  } else if (before.checkpoint.size > 0) {
     URNA_RETURN_IF_ERROR(CheckAgainst(*live, before.checkpoint, "published"));
   }
   Witnessed witnessed;
@@ -342,6 +360,7 @@ absl::Status Server::LoadPoll(const Hash32& id) {
     URNA_ASSIGN_OR_RETURN(witnessed, ReadWitnessed(Cat(settings_.data, "/published"), id,
                                                    live->state.definition()->ballot_box));
   }
+  if (live->state.IsLost(witnessed.checkpoint)) witnessed = {};
   if (witnessed.checkpoint.size > 0) {
     URNA_RETURN_IF_ERROR(
         CheckAgainst(*live, witnessed.checkpoint, "cosigned by a witness, or shown by one"));
@@ -494,6 +513,14 @@ absl::Status Server::Listen() {
   if (steward_ != nullptr) steward_->Start();
   if (follower_ != nullptr) follower_->Start();
   watchman_->Start();
+  rereader_ = std::make_unique<Rereader>(
+      Rereader::Options{
+          .ledger_folder = Cat(s.data, "/ledger"),
+          .bytes_per_second = s.reread_rate << 20,
+          .every = environment_.reread_every.value_or(std::chrono::hours(s.reread_every))},
+      *store_, book_, issuers_, log_,
+      [this] { grpc_->GetHealthCheckService()->SetServingStatus("", false); });
+  rereader_->Start();
   log_.Line(Cat("listening on ", address_, s.plaintext ? " without TLS" : ""));
   return absl::OkStatus();
 }
@@ -525,6 +552,7 @@ void Server::Shutdown() {
     log_.Line("no more calls; writing what is queued");
   }
   if (watchman_ != nullptr) watchman_->Stop();
+  if (rereader_ != nullptr) rereader_->Stop();
   if (issuing_ != nullptr) issuing_->Drain();
   if (casting_ != nullptr) casting_->Drain();
   if (reading_ != nullptr) reading_->Drain();

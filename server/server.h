@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,8 @@
 #include "server/issuers_service.h"
 #include "server/live_poll.h"
 #include "server/log.h"
+#include "server/loss.h"
+#include "server/rereader.h"
 #include "server/sequencer.h"
 #include "server/services.h"
 #include "server/settings.h"
@@ -46,6 +49,8 @@ struct Environment {
   std::chrono::milliseconds steward_interval{200};
   std::chrono::milliseconds watchman_interval{1000};
   Cosigning::Pace witness_pace;
+  /// Tests: in place of the setting `reread-every`.
+  std::optional<std::chrono::milliseconds> reread_every = {};
 };
 
 /// One process: a ballot box with sequencer, steward and all services, and the issuers that run
@@ -83,8 +88,11 @@ class Server {
   };
   Published PublishedBefore(const Hash32& id) const;
   absl::Status Replay(LivePoll& poll, const ledger::Store::Head& head, uint64_t& published);
-  /// The anchored checkpoint, which the store must continue; size 0 if there is none.
+  /// The anchored checkpoint, which the store must continue; size 0 if there is none, or the ledger
+  /// says itself that it is lost.
   absl::StatusOr<ledger::Checkpoint> CheckAgainstAnchor(const LivePoll& poll) const;
+  /// Whatever was given up as lost must be said to be so by the ledger, or be there after all.
+  absl::Status CheckLostNotes(const LivePoll& poll) const;
   absl::Status CheckAgainst(const LivePoll& poll, const ledger::Checkpoint& checkpoint,
                             std::string_view what) const;
   /// Signs what the poll holds, and anchors it if it is more than was anchored before.
@@ -109,6 +117,7 @@ class Server {
   std::unique_ptr<ledger::Store> store_;
   PollBook book_;
   std::map<Hash32, std::unique_ptr<AnchorFile>> anchors_;
+  std::vector<LostNote> lost_notes_;
   uint64_t newest_record_ = 0;  // Unix seconds; 0 where another process writes the ledgers
   std::unique_ptr<IssuingService> issuing_;
   std::unique_ptr<ReadingService> reading_;
@@ -124,6 +133,7 @@ class Server {
   // Null beside a ballot box.
   std::unique_ptr<Follower> follower_;
   std::unique_ptr<Watchman> watchman_;
+  std::unique_ptr<Rereader> rereader_;
   std::unique_ptr<grpc::Server> grpc_;
   std::string address_;
   std::unique_ptr<http::Server> http_;

@@ -242,6 +242,15 @@ std::vector<Setting> MakeSettings() {
              "seconds that the clock may jump forwards while the server runs; beyond that "
              "it stops, before a poll ends that should not",
              &Settings::clock_leap, 1, 1'000'000));
+  const std::string rereading = "Reading again";
+  all.push_back(Number("reread-rate", rereading,
+                       "MiB a second, at most, of what is stored that are read again and compared "
+                       "with their hashes while the server runs; damage stops the poll and is an "
+                       "alarm; 0: never",
+                       &Settings::reread_rate, 0, 10'000));
+  all.push_back(Number("reread-every", rereading,
+                       "hours from one reading of everything to the next", &Settings::reread_every,
+                       1, 8760));
   all.push_back(Number("max-polls", limits, "polls that are neither certified nor cancelled",
                        &Settings::max_polls, 1, 10'000));
   all.push_back(Number("sequencer-queue", limits, "records that may wait to be written",

@@ -49,6 +49,8 @@ struct Settings {
   std::string rocksdb_log;             ///< folder
   uint64_t clock_tolerance = 5;        ///< seconds
   uint64_t clock_leap = 300;           ///< seconds
+  uint64_t reread_rate = 4;            ///< MiB a second; 0: never
+  uint64_t reread_every = 24;          ///< hours
   uint64_t max_polls = 64;
   uint64_t sequencer_queue = 4096;
   // Of each method of the service.

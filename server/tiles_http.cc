@@ -47,6 +47,8 @@ http::Response Answer(const PollBook& book, const ledger::Store& store, std::str
   if (path == "checkpoint") {
     return {.body = view->published_note, .cache_control = std::string(kAskAgain)};
   }
+  // A reader would take a damaged tile for a falsified one.
+  if (!view->damage.ok()) return Refusal(503, std::string(view->damage.message()));
   const auto tile = ledger::TileId::Parse(path);
   if (!tile.ok() || !ledger::IsWithin(view->published_size, *tile)) return not_there;
   auto bytes = store.ReadTile(id, *tile);

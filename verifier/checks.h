@@ -25,6 +25,7 @@ enum class CheckId : uint8_t {
   kIssuanceCounts,
   kSteps,
   kEnding,
+  kLosses,
   kRegisters,
   kEligibility,
   kLot,

@@ -503,8 +503,28 @@ class Audit {
                            Accepted(RecordKind::kExtended) +
                            Accepted(RecordKind::kCredentialReplaced);
     PassIf(CheckId::kSteps, steps > 0, Cat(steps, " steps"), "there were none");
+    JudgeLosses();
     PassIf(CheckId::kEnding, closed_at_.has_value(), Cat("end ", base::FormatUtc(s.end())),
            Accepted(RecordKind::kEnded) > 0 ? "ended, but not closed" : "the poll has not ended");
+  }
+
+  /// Said on the record or not, ballots that had receipts may be among what is lost.
+  void JudgeLosses() {
+    Check& check = Of(CheckId::kLosses);
+    for (const poll::Course::Loss& loss : state().course().losses) {
+      check.Fail(
+          {.record = loss.record,
+           .kind = poll::KindName(static_cast<uint8_t>(RecordKind::kLossAccepted)),
+           .id = "loss.accepted",
+           .text = Cat(loss.count(), " records that the ballot box had signed (", loss.record,
+                       " to ", loss.lost.back().size - 1, " of a ledger with the root ",
+                       base::Base64(base::View(loss.lost.back().root)),
+                       ") are lost, and receipts may have been given for them; the ballot "
+                       "box says why: ",
+                       loss.reason)});
+    }
+    PassIf(CheckId::kLosses, report_.records_read > 0, "the ledger speaks of none",
+           "the ledger is empty");
   }
 
   void JudgeRegisters() {

@@ -2,6 +2,7 @@
 
 #include <rocksdb/file_checksum.h>
 
+#include <cstdarg>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -32,6 +33,12 @@ absl::Status CheckNotBeheaded(const std::string& folder) {
   return base::Failure(absl::StatusCode::kUnavailable,
                        base::Cat(folder, ": cannot be listed: ", error.message()));
 }
+
+class NoLog final : public rocksdb::Logger {
+ public:
+  using Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
 
 }  // namespace
 
@@ -88,6 +95,32 @@ absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenDatabase(rocksdb::Options optio
                          base::Cat(folder, ": the database is damaged: ", status.ToString()));
   }
   return FromRocks(status, folder);
+}
+
+absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenReadOnly(rocksdb::Options options,
+                                                          const std::string& folder) {
+  // Of an environment of a test only the test knows where its files are.
+  if (options.env == rocksdb::Env::Default()) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(folder, error)) {
+      return base::Failure(absl::StatusCode::kNotFound, base::Cat(folder, ": is not there"));
+    }
+    URNA_RETURN_IF_ERROR(CheckNotBeheaded(folder));
+  }
+  options.create_if_missing = false;
+  options.info_log = std::make_shared<NoLog>();
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, folder, &db);
+  if (!status.ok()) return FromRocks(status, folder);
+  return std::unique_ptr<rocksdb::DB>(db);
+}
+
+absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenDamaged(rocksdb::Options options,
+                                                         const std::string& folder) {
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  options.track_and_verify_wals_in_manifest = false;
+  options.paranoid_checks = false;
+  return OpenReadOnly(std::move(options), folder);
 }
 
 }  // namespace urna::ledger

@@ -22,6 +22,18 @@ absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenDatabase(rocksdb::Options optio
                                                           const std::string& folder,
                                                           const std::string& log_folder);
 
+/// Opens the database in `folder` for reading, as it is at this moment, with nothing written and no
+/// lock taken: another process may have it open, and what that one writes afterwards is not seen.
+/// Beside a process that is just writing it may fail, or miss the newest part of the log: compare
+/// with what was signed, and try again. Errors: those of OpenDatabase; NotFound.
+absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenReadOnly(rocksdb::Options options,
+                                                          const std::string& folder);
+
+/// The same for what is left of a damaged database: records may be missing anywhere without a word.
+/// Never for data that anybody relies on before comparing it with hashes that were signed.
+absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenDamaged(rocksdb::Options options,
+                                                         const std::string& folder);
+
 /// OK, or "WHAT: " and what RocksDB says: DataLoss for damage, otherwise Unavailable.
 absl::Status FromRocks(const rocksdb::Status& status, std::string_view what);
 

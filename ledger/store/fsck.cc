@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdarg>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -33,40 +32,33 @@ constexpr size_t kPiece = size_t{1} << 20;
 constexpr size_t kPreviousOffset = 1 + 1 + 8;
 
 constexpr std::string_view kRestore =
-    "Stop the server, keep this folder as it is, and restore the newest backup (urna-server "
-    "restore); the anchor shows at the start whether anything is missing from it.";
+    "Stop the server, keep this folder as it is, and make a new one of the newest backup and of "
+    "what is left here (urna-server restore --from BACKUP --from THIS-DATA-FOLDER): each record is "
+    "taken from wherever it is right, and the anchor shows whether anything is missing.";
 constexpr std::string_view kTable =
     "The disk or its file system damaged a file: check the disk, keep this folder as it is, and "
-    "restore the newest backup onto another one (urna-server restore).";
+    "make a new one on another disk, of the newest backup and of what is left here (urna-server "
+    "restore --from BACKUP --from THIS-DATA-FOLDER).";
 constexpr std::string_view kLog =
-    "The newest records are in this file. Keep the folder as it is, and restore the newest backup "
-    "(urna-server restore); the anchor shows at the start whether anything is missing from it.";
+    "The newest records are in this file. Keep the folder as it is, and make a new one of the "
+    "newest backup and of what is left here (urna-server restore --from BACKUP --from "
+    "THIS-DATA-FOLDER); the anchor shows whether anything is missing. What is lost for good: "
+    "urna-server accept-loss.";
 constexpr std::string_view kChanged =
     "No fault of a disk passes RocksDB's checksums: something wrote into the database other than "
-    "this server. Find out what before you restore the newest backup (urna-server restore).";
+    "this server. Find out what before you make a new folder of the newest backup and of what is "
+    "sound here (urna-server restore --from BACKUP --from THIS-DATA-FOLDER).";
+constexpr std::string_view kDerived =
+    "This follows from the records and can be computed anew: make a new folder of this one "
+    "(urna-server restore --from THIS-DATA-FOLDER). No fault of a disk passes RocksDB's checksums, "
+    "though: find out what wrote into the database.";
 
 std::string_view ViewOf(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
-class NoLog final : public rocksdb::Logger {
- public:
-  using Logger::Logv;
-  void Logv(const char*, va_list) override {}
-};
-
 rocksdb::Options ReadOnlyOptions(rocksdb::Env* env) {
   rocksdb::Options options = DurableOptions();
-  options.create_if_missing = false;
-  options.info_log = std::make_shared<NoLog>();
   if (env != nullptr) options.env = env;
   return options;
-}
-
-rocksdb::Status OpenReadOnly(const rocksdb::Options& options, const std::string& folder,
-                             std::unique_ptr<rocksdb::DB>& database) {
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, folder, &db);
-  database.reset(db);
-  return status;
 }
 
 // --- Files ---------------------------------------------------------------------------------------
@@ -168,18 +160,15 @@ class FilesCheck {
   }
 
   std::unique_ptr<rocksdb::DB> OpenDatabase() {
-    std::unique_ptr<rocksdb::DB> database;
-    const rocksdb::Status opened = OpenReadOnly(options_, folder_, database);
-    if (opened.ok()) return database;
-    Add(folder_, std::nullopt, Cat("RocksDB does not open it: ", opened.ToString()), kRestore);
-    rocksdb::Options lenient = options_;
-    lenient.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-    lenient.track_and_verify_wals_in_manifest = false;
-    lenient.paranoid_checks = false;
-    if (!OpenReadOnly(lenient, folder_, database).ok()) return nullptr;
+    auto database = OpenReadOnly(options_, folder_);
+    if (database.ok()) return *std::move(database);
+    Add(folder_, std::nullopt,
+        Cat("RocksDB does not open it: ", std::string(database.status().message())), kRestore);
+    auto rest = OpenDamaged(options_, folder_);
+    if (!rest.ok()) return nullptr;
     findings_.notes.push_back(
         Cat(folder_, ": what follows is of the records before the damage in the log"));
-    return database;
+    return *std::move(rest);
   }
 
   void CheckTable(const std::string& name) {
@@ -298,7 +287,7 @@ class LedgerCheck {
     auto value = Get(key);
     if (value.ok()) return *std::move(value);
     Add(item, std::nullopt, std::string(value.status().message()),
-        absl::IsNotFound(value.status()) ? kChanged : kTable);
+        absl::IsNotFound(value.status()) ? kDerived : kTable);
     return std::nullopt;
   }
 
@@ -410,7 +399,7 @@ class LedgerCheck {
     const auto record = later.ok() ? DecodeRecord(*later) : later.status();
     if (!record.ok() || crypto::HashSha256(record->payload) != hash) {
       ++distinct_bodies_;
-      Add(item, std::nullopt, Cat("points to record ", found), kChanged);
+      Add(item, std::nullopt, Cat("points to record ", found), kDerived);
     }
   }
 
@@ -429,7 +418,7 @@ class LedgerCheck {
         stored->size() == expected.size()
             ? Cat("is not the hash tile of these records (its hash ", at / sizeof(Hash32), ")")
             : Cat("has ", stored->size(), " bytes instead of ", expected.size()),
-        kChanged);
+        kDerived);
   }
 
   void TakeTile(uint32_t level, uint64_t index) {
@@ -439,7 +428,7 @@ class LedgerCheck {
     for (uint32_t l = 0; l <= level; ++l) full /= kTileWidth;
     if (index >= full) {
       Add(Cat("tile ", level, "/", index), std::nullopt,
-          Cat("is none of a ledger of ", head_->size, " records"), kChanged);
+          Cat("is none of a ledger of ", head_->size, " records"), kDerived);
     }
   }
 
@@ -479,7 +468,7 @@ class LedgerCheck {
       const auto record = entry.ok() ? DecodeRecord(*entry) : entry.status();
       if (record.ok() && base::View(crypto::HashSha256(record->payload)) == hash) continue;
       Add(Cat("index entry ", base::Hex(hash)), std::nullopt,
-          Cat("points to record ", index, ", which has another payload"), kChanged);
+          Cat("points to record ", index, ", which has another payload"), kDerived);
     }
   }
 

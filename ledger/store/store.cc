@@ -297,10 +297,11 @@ Store::~Store() = default;
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Open(const Options& options) {
   auto impl = std::make_unique<Impl>();
-  URNA_ASSIGN_OR_RETURN(
-      impl->database.db,
-      OpenDatabase(DatabaseOptions(options), options.folder,
-                   options.log_folder.empty() ? options.folder : options.log_folder));
+  const std::string& log = options.log_folder.empty() ? options.folder : options.log_folder;
+  URNA_ASSIGN_OR_RETURN(impl->database.db,
+                        options.read_only
+                            ? OpenReadOnly(DatabaseOptions(options), options.folder)
+                            : OpenDatabase(DatabaseOptions(options), options.folder, log));
   URNA_RETURN_IF_ERROR(base::Annotate(impl->Load(), options.folder));
   return std::unique_ptr<Store>(new Store(std::move(impl)));
 }

@@ -33,6 +33,7 @@ class Store {
   struct Options {
     std::string folder;
     std::string log_folder;       ///< RocksDB's own log; "" = inside `folder`
+    bool read_only = false;       ///< see OpenReadOnly; Append and PutCheckpoint fail
     rocksdb::Env* env = nullptr;  ///< tests: where files are written; must outlive the store
   };
   /// Opens or creates; locks the folder. Rebuilds the right edge of every ledger's tree from the

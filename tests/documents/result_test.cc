@@ -424,6 +424,17 @@ TEST(Document, SaysWhichRegisterIsMissingAndWhy) {
   EXPECT_TRUE(JsonOf(facts)["received_all_tokens"].is_null());
 }
 
+TEST(Document, SaysHowManyRecordsAreLostAndWhy) {
+  poll::Definition d = Definition({Question("q", poll::Majority{0, 1})});
+  Facts facts = FactsOf(d, 100, {{{7, 3}, {0, 0}, 12, 0}});
+  facts.course.losses = {
+      {.record = 30, .lost = {{"urna.example/test", 37, {}}}, .reason = "a fire"}};
+  EXPECT_THAT(std::regex_replace(Document(facts, Format::kText), std::regex("\n +"), " "),
+              AllOf(HasSubstr("7 RECORDS ARE LOST"), HasSubstr("a fire"),
+                    Not(HasSubstr("There were no pauses"))));
+  EXPECT_EQ(JsonOf(facts)["course"]["losses"][0]["records_lost"], 7);
+}
+
 TEST(Document, NamesWhoSignedAndHowToCheckAgain) {
   const std::string text = Document(Eventful(), Format::kText);
   const std::string poll(base::Cat("urna-verify ledger --poll abababab"));

@@ -317,6 +317,42 @@ TEST(State, AMissingRegisterIsSaidSoInTheCertificate) {
   EXPECT_FALSE(result->registers_complete);
 }
 
+TEST(State, GoesOnAfterLossesThatWereAccepted) {
+  TestElection e;
+  e.RunUntilOpen();
+  e.now += kHour;
+  e.Vote();
+  const uint64_t left = e.state().size();
+  const ledger::Checkpoint lost{e.checkpoint_key().name, left + 3, {7}};
+  EXPECT_FALSE(e.state().IsLost(lost));
+  e.AcceptLoss(3);
+  EXPECT_TRUE(e.state().IsLost(lost));
+  EXPECT_FALSE(e.state().IsLost({lost.origin, lost.size, {8}}));
+  e.Cast(0, {{1, 0}, {1, 0}});
+  e.Pause();
+  e.AcceptLoss(8);
+  e.Resume();
+  e.RunAfterVoting();
+  ExpectNoFaults(e);
+  EXPECT_EQ(e.state().phase(), Phase::kCertified);
+  const auto& losses = e.state().course().losses;
+  ASSERT_EQ(losses.size(), 2u);
+  EXPECT_EQ(losses[0].record, left);
+  EXPECT_EQ(losses[0].count(), 3u);
+  EXPECT_EQ(losses[1].count(), 8u);
+  EXPECT_EQ(losses[1].reason, "the disk broke");
+}
+
+TEST(State, APollThatLostRecordsBeforeItsOpeningCanOnlyBeCancelled) {
+  TestElection e;
+  e.Define();
+  e.AcceptLoss(1);
+  ExpectNoFaults(e);
+  e.Cancel();
+  ExpectNoFaults(e);
+  EXPECT_EQ(e.state().phase(), Phase::kCancelled);
+}
+
 TEST(State, LeavesEverythingAsItWasWhenARecordIsRefused) {
   TestElection e;
   e.RunUntilOpen();

@@ -15,7 +15,9 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "ledger/store/layout.h"
 #include "server/anchor.h"
+#include "server/loss.h"
 #include "tests/server/harness.h"
 
 namespace urna::server::testing {
@@ -258,6 +260,61 @@ TEST_F(FsckTest, NamesTheByteOfADamagedLogOfAnswers) {
     return;
   }
   FAIL() << "the answers have no log";
+}
+
+TEST_F(FsckTest, NamesEachKindOfDamageToTheLedgersFilesByItsPlace) {
+  // Where the damage is put, and where the block or physical record begins that it is in.
+  for (const std::string kind : {".log", ".sst", "MANIFEST-"}) {
+    PutBack();
+    fs::path file;
+    for (const auto& entry : fs::directory_iterator(data() + "/ledger")) {
+      if (entry.path().filename().string().find(kind) == std::string::npos) continue;
+      if (file.empty() || entry.file_size() > fs::file_size(file)) file = entry.path();
+    }
+    ASSERT_GT(fs::file_size(file), 100u) << kind;
+    FlipByte(file.string(), 20);
+    const FsckReport report = Check();
+    ASSERT_FALSE(report.findings.faults.empty()) << kind;
+    EXPECT_EQ(report.findings.faults[0].Place(), file.string() + ", byte 0") << report.Text();
+    EXPECT_THAT(report.findings.faults[0].remedy, HasSubstr("restore --from BACKUP")) << kind;
+  }
+}
+
+TEST_F(FsckTest, NamesTheRecordThatSomebodyRewrote) {
+  uint64_t last = 0;
+  rocksdb::DB* raw = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open(rocksdb::Options(), data() + "/ledger", &raw).ok());
+  {
+    const std::unique_ptr<rocksdb::DB> db(raw);
+    std::string record;
+    while (db->Get({}, ledger::EntryKey(poll_, last + 1), &record).ok()) ++last;
+    ASSERT_TRUE(db->Get({}, ledger::EntryKey(poll_, last), &record).ok());
+    record.back() ^= 1;
+    ASSERT_TRUE(db->Put({}, ledger::EntryKey(poll_, last), record).ok());
+  }
+  const FsckReport report = Check();
+  ASSERT_FALSE(report.sound());
+  EXPECT_THAT(report.Text(), AllOf(HasSubstr(base::Cat("record ", last)),
+                                   HasSubstr("something wrote into the database")));
+}
+
+TEST_F(FsckTest, WhatTheLedgerSaysIsLostIsNoDamage) {
+  Older("ledger");
+  Older("published");
+  const std::string anchor = ReadAll(Anchor());
+  ASSERT_FALSE(Check().sound());
+  ASSERT_TRUE(AcceptLoss({data(), data() + "/anchor"}, poll_, 1, "a test", 4'000'000'000).ok());
+  EXPECT_TRUE(Check().sound()) << Check().Text();
+  // Also while the anchor does not know it yet.
+  WriteAll(Anchor(), anchor);
+  EXPECT_TRUE(Check().sound()) << Check().Text();
+  // What was given up and is unsaid again.
+  Older("ledger");
+  Older("anchor");
+  WriteAll(folder_.path() + "/newest.anchor", anchor);
+  WriteAll(data() + "/anchor/" + base::Hex(poll_) + ".7.x.lost",
+           ReadAnchor(folder_.path() + "/newest.anchor").value().newest);
+  EXPECT_THAT(Check().Text(), HasSubstr("given up as lost"));
 }
 
 TEST_F(FsckTest, MissesAnIssuersKeyOfThePoll) {

@@ -147,6 +147,7 @@ absl::Status TestServer::TryStart() {
   environment.before_append = before_append;
   environment.before_work = before_work;
   environment.witness_pace = witness_pace;
+  environment.reread_every = reread_every;
   environment.log = [this](std::string_view line) {
     std::lock_guard guard(log_mutex_);
     log_ += line;

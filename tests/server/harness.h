@@ -110,6 +110,7 @@ class TestServer {
   BeforeWork before_work;
   Cosigning::Pace witness_pace{.first_pause = std::chrono::milliseconds(10),
                                .longest_pause = std::chrono::milliseconds(20)};
+  std::optional<std::chrono::milliseconds> reread_every;
 
   urna::testing::TestElection election;  ///< keys, voters and definition
   FakeClock clock;

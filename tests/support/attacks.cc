@@ -109,6 +109,20 @@ ElectionPtr WithRegister(
   return e;
 }
 
+/// A poll in which the record of a loss is changed before it is signed and all else goes its way.
+ElectionPtr WithLoss(const std::function<void(TestElection&, poll::LossAccepted&)>& change) {
+  ElectionPtr e = NewOpen();
+  e->Vote();
+  TestElection& ref = *e;
+  e->tamper = [&ref, change](Payload& payload) {
+    if (auto* loss = std::get_if<poll::LossAccepted>(&payload)) change(ref, *loss);
+  };
+  e->AcceptLoss(5);
+  e->tamper = nullptr;
+  e->RunAfterVoting();
+  return e;
+}
+
 ElectionOptions TwoIssuers() {
   ElectionOptions options;
   options.issuers = 2;
@@ -301,6 +315,89 @@ std::vector<Attack> Make() {
     e->now += kHour;
     e->Vote();
     e->End();
+    return e;
+  });
+  add("LossWithoutASignedCheckpoint", "note.unsigned", [] {
+    return WithLoss([](TestElection& e, poll::LossAccepted& p) {
+      const auto foreign = crypto::Ed25519Key::New();
+      p.lost = {ledger::SignCheckpoint(
+          {.origin = e.checkpoint_key().name, .size = p.size + 5, .root = {7}}, foreign)};
+    });
+  });
+  add("LossWithAForgedCheckpoint", "note.signature-invalid", [] {
+    return WithLoss([](TestElection& e, poll::LossAccepted& p) {
+      auto note = ledger::Note::Parse(e.LostCheckpoint(p.size + 5)).value();
+      note.text = ledger::Checkpoint{e.checkpoint_key().name, p.size + 50, {7}}.Body();
+      p.lost = {note.ToString()};
+    });
+  });
+  add("LossOfAnotherLedger", "note.unsigned", [] {
+    return WithLoss([](TestElection& e, poll::LossAccepted& p) {
+      p.lost = {ledger::SignCheckpoint(
+          {.origin = "urna.example/another", .size = p.size + 5, .root = {7}}, e.ballot_box())};
+    });
+  });
+  add("LossOfWhatIsStillHere", "loss.nothing-lost", [] {
+    return WithLoss([](TestElection& e, poll::LossAccepted& p) {
+      p.lost = {ledger::SignCheckpoint(
+          {.origin = e.checkpoint_key().name, .size = p.size, .root = p.root}, e.ballot_box())};
+    });
+  });
+  add("LossOfFewerThanAreHere", "loss.nothing-lost", [] {
+    return WithLoss(
+        [](TestElection& e, poll::LossAccepted& p) { p.lost = {e.LostCheckpoint(p.size - 1)}; });
+  });
+  add("LossAtAnotherPlace", "loss.place",
+      [] { return WithLoss([](TestElection&, poll::LossAccepted& p) { --p.size; }); });
+  add("LossOfAnotherHistory", "loss.place",
+      [] { return WithLoss([](TestElection&, poll::LossAccepted& p) { p.root[0] ^= 1; }); });
+  add("LossOfOneCheckpointTwiceInARecord", "loss.order", [] {
+    return WithLoss([](TestElection&, poll::LossAccepted& p) { p.lost.push_back(p.lost[0]); });
+  });
+  add("LossWithoutAReason", "loss.reason",
+      [] { return WithLoss([](TestElection&, poll::LossAccepted& p) { p.reason.clear(); }); });
+  add("LossAcceptedBySomebodyElse", "ballot-box.signature-invalid", [] {
+    ElectionPtr e = NewOpen();
+    e->tamper_signed = [](Payload& payload) {
+      if (auto* p = std::get_if<poll::LossAccepted>(&payload)) p->signature[5] ^= 1;
+    };
+    e->AcceptLoss(5);
+    return e;
+  });
+  add("LossAcceptedTwice", "loss.twice", [] {
+    ElectionPtr e = NewOpen();
+    e->AcceptLoss(5);
+    const std::string lost = e->LostCheckpoint(e->state().size() + 4);
+    e->Append(poll::LossAccepted{.size = e->state().size(),
+                                 .root = e->state().root(),
+                                 .lost = {lost},
+                                 .reason = "again",
+                                 .signature = {}});
+    return e;
+  });
+  add("LossRecordRepeated", "loss.place", [] {
+    ElectionPtr e = NewOpen();
+    e->AcceptLoss(5);
+    const auto record = ledger::DecodeRecord(e->records().back());
+    e->AppendRaw(RecordKind::kLossAccepted, std::string(record->payload), e->now);
+    return e;
+  });
+  add("LossOfACertifiedPoll", "record.out-of-order", [] {
+    ElectionPtr e = New();
+    e->RunAll();
+    e->AcceptLoss(5);
+    return e;
+  });
+  add("OpenedAfterALoss", "loss.before-opening", [] {
+    ElectionPtr e = New();
+    e->Define();
+    e->SealRoll();
+    e->JoinIssuers();
+    e->JoinTrustees();
+    e->Deal();
+    e->Confirm();
+    e->AcceptLoss(5);
+    e->Open();
     return e;
   });
   add("ExtendedPastTheLatestEnd", "extension.end", [] {

@@ -161,6 +161,9 @@ void TestElection::Sign(Payload& payload) {
           }
         } else if constexpr (std::is_same_v<T, poll::Ended>) {
           p.signature = participant("ballot-box", ballot_box_[0], 0, 0);
+        } else if constexpr (std::is_same_v<T, poll::LossAccepted>) {
+          p.signature =
+              participant("ballot-box", ballot_box_[0], 0, state_->course().losses.size());
         } else if constexpr (requires {
                                p.issuer;
                                p.signature;
@@ -387,6 +390,19 @@ void TestElection::Extend(uint64_t end) {
 }
 void TestElection::ReplaceCredential(const Point& old_credential, const Point& new_credential) {
   Append(poll::CredentialReplaced{old_credential, new_credential, {}});
+}
+
+std::string TestElection::LostCheckpoint(uint64_t size) const {
+  return ledger::SignCheckpoint({.origin = checkpoint_key().name, .size = size, .root = {7}},
+                                ballot_box_[0]);
+}
+
+void TestElection::AcceptLoss(uint64_t count) {
+  Append(poll::LossAccepted{.size = state_->size(),
+                            .root = state_->root(),
+                            .lost = {LostCheckpoint(state_->size() + count)},
+                            .reason = "the disk broke",
+                            .signature = {}});
 }
 
 void TestElection::CountIssuance() {

@@ -79,6 +79,10 @@ class TestElection {
   void Extend(uint64_t end);
   void ReplaceCredential(const Point& old_credential, const Point& new_credential);
   void CountIssuance();
+  /// As if the next `count` records had been written, signed for and lost.
+  void AcceptLoss(uint64_t count);
+  /// A checkpoint, signed by the ballot box, of a ledger of `size` records that is none of ours.
+  std::string LostCheckpoint(uint64_t size) const;
   void End();
   void Close();
   void PublishRegisters();

@@ -80,6 +80,29 @@ TEST_F(ShippedVerifier, AcceptsACleanLedgerOfEveryShape) {
   }
 }
 
+TEST_F(ShippedVerifier, FailsALedgerThatLostRecordsHoweverOpenlyItSaysSo) {
+  TestElection election;
+  election.RunUntilOpen();
+  election.now += 3600;
+  election.Vote();
+  const uint64_t left = election.state().size();
+  election.AcceptLoss(12);
+  election.RunAfterVoting();
+  const Outcome outcome = Verify(election, election.state().poll());
+  EXPECT_EQ(outcome.exit_code, 1);
+  for (const auto& check : outcome.report["checks"]) {
+    if (check["check"] != "losses") {
+      EXPECT_NE(check["verdict"], "FAIL") << check;
+      continue;
+    }
+    EXPECT_EQ(check["verdict"], "FAIL");
+    ASSERT_EQ(check["faults"].size(), 1u);
+    EXPECT_EQ(check["faults"][0]["id"], "loss.accepted");
+    EXPECT_EQ(check["faults"][0]["record"], left);
+    EXPECT_NE(check["faults"][0]["text"].get<std::string>().find("12 records"), std::string::npos);
+  }
+}
+
 TEST_F(ShippedVerifier, RefusesAWholeAlternativeLedgerPreparedInAdvance) {
   TestElection pinned, alternative;
   pinned.RunUntilOpen();

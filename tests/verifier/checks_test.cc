@@ -16,7 +16,7 @@ namespace {
 using poll::RecordKind;
 
 TEST(CheckFor, GivesAFaultWithAnUnknownIdToTheCheckOfItsRecordsKind) {
-  for (int kind = 1; kind <= 28; ++kind) {
+  for (int kind = 1; kind <= 29; ++kind) {
     const CheckId check = CheckFor(static_cast<uint8_t>(kind), "something.new");
     const auto record = static_cast<RecordKind>(kind);
     const bool mixing = record == RecordKind::kMixPart || record == RecordKind::kMixProofPart;
