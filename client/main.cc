@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/documentation.h"
 #include "client/cli.h"
+#include "client/commands_budget.h"
 #include "client/interrupt.h"
 #include "crypto/group.h"
 
@@ -70,6 +71,12 @@ const std::map<std::string, std::string> kValueNames = {
     {"--id-column", "COLUMN"},
     {"--name-column", "COLUMN"},
     {"--address-column", "COLUMN"},
+    {"--exclusive", "ID,..."},
+    {"--lot", "ID,..."},
+    {"--reserve-from", "PERCENT"},
+    {"--step", "AMOUNT"},
+    {"--threshold", "NUMBER"},
+    {"--ties", "STEP,..."},
     {"--style-column", "COLUMN"},
     {"--contact", "WORDS"},
     {"--id", "ID"},
@@ -128,11 +135,12 @@ int Run(int argc, char** argv) {
   AddLedgerCommands(app, global, &action);
   AddWitnessCommands(app, global, &action);
   AddMirrorCommands(app, global, &action);
+  AddBudgetCommands(app, global, &action);
   AddKeyCommands(app, global, &action);
   for (const auto& [group, commands] :
        std::initializer_list<std::pair<const char*, std::vector<const char*>>>{
            {"For residents", {"vote", "receipt", "ballot"}},
-           {"For officials", {"poll", "roll", "official"}},
+           {"For officials", {"poll", "roll", "official", "budget"}},
            {"For trustees", {"trustee"}},
            {"For auditors", {"ledger", "mirror"}},
            {"For witnesses", {"witness"}},
