@@ -35,6 +35,11 @@ class Digest {
     Check(EVP_DigestFinal_ex(context_.get(), out, nullptr) == 1, "hashing failed");
     Start();
   }
+  void Peek(uint8_t* out) const {
+    Digest copy(algorithm_);
+    Check(EVP_MD_CTX_copy_ex(copy.context_.get(), context_.get()) == 1, "hashing failed");
+    copy.Finish(out);
+  }
 
  private:
   void Start() {
@@ -64,6 +69,12 @@ Sha256& Sha256::Update(std::string_view bytes) {
 Hash32 Sha256::Finish() {
   Hash32 out;
   context_->digest.Finish(out.data());
+  return out;
+}
+
+Hash32 Sha256::Peek() const {
+  Hash32 out;
+  context_->digest.Peek(out.data());
   return out;
 }
 
