@@ -112,6 +112,13 @@ class Point {
   /// bytes[i]; where valid[i] is false they are the identity. Equal lengths.
   static void DecodeMany(std::span<const base::Bytes32> bytes, std::span<Point> out,
                          std::span<vartime::Element> elements, std::span<bool> valid);
+  /// What Decode accepted earlier, read back under a hash that was compared: not judged again.
+  /// Never for bytes that came from elsewhere.
+  static Point FromTrusted(const base::Bytes32& bytes) {
+    Point point;
+    point.bytes_ = bytes;
+    return point;
+  }
   static const Point& Base();
   /// RFC 9496 one-way map of 64 uniform bytes.
   static Point FromUniform(const Hash64& bytes);

@@ -36,11 +36,9 @@ class Digest {
     Start();
   }
   void Peek(uint8_t* out) const {
-    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> copy(EVP_MD_CTX_new(),
-                                                                       &EVP_MD_CTX_free);
-    Check(copy != nullptr && EVP_MD_CTX_copy_ex(copy.get(), context_.get()) == 1 &&
-              EVP_DigestFinal_ex(copy.get(), out, nullptr) == 1,
-          "hashing failed");
+    Digest copy(algorithm_);
+    Check(EVP_MD_CTX_copy_ex(copy.context_.get(), context_.get()) == 1, "hashing failed");
+    copy.Finish(out);
   }
 
  private:
@@ -96,6 +94,12 @@ Hash64 Sha512::Finish() {
 
 Hash64 Sha512::Peek() const {
   Hash64 out;
+  context_->digest.Peek(out.data());
+  return out;
+}
+
+Hash32 Sha256::Peek() const {
+  Hash32 out;
   context_->digest.Peek(out.data());
   return out;
 }

@@ -24,6 +24,8 @@ class Sha256 {
 
   Sha256& Update(std::string_view bytes);
   Hash32 Finish();
+  /// What Finish would return; more may follow.
+  Hash32 Peek() const;
 
  private:
   struct Context;

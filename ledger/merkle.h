@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -23,10 +24,16 @@ Hash32 EmptyRoot();
 /// The right edge of a growing tree: 64 hashes at most, whatever the size.
 class Frontier {
  public:
+  Frontier() = default;
+  /// That of `size` leaves with these subtrees(). Precondition: as many as `size` has bits set.
+  Frontier(uint64_t size, std::vector<Hash32> subtrees)
+      : size_(size), stack_(std::move(subtrees)) {}
   void Append(const Hash32& leaf);
   uint64_t size() const { return size_; }
   /// Root of the leaves appended so far.
   Hash32 Root() const;
+  /// Roots of the full subtrees, largest first.
+  const std::vector<Hash32>& subtrees() const { return stack_; }
 
  private:
   uint64_t size_ = 0;

@@ -32,6 +32,13 @@ uint64_t LargestSum(const crypto::Rule& rule) {
   return std::visit(Visitor{}, rule);
 }
 
+/// Precondition: all trustees dealt.
+std::vector<crypto::Deal> DealsOf(const std::vector<std::optional<Dealt>>& dealt) {
+  std::vector<crypto::Deal> deals;
+  for (const auto& one : dealt) deals.push_back(one->deal);
+  return deals;
+}
+
 }  // namespace
 
 // --- Checks that need no state -----------------------------------------------------------------
@@ -487,17 +494,22 @@ absl::Status State::On(const Dealt& p, const Input&) {
   std::vector<std::optional<Dealt>> dealt = dealt_;
   dealt[Index(p.trustee)] = p;
   if (std::ranges::all_of(dealt, [](const auto& x) { return x.has_value(); })) {
-    std::vector<crypto::Deal> deals;
-    for (const auto& x : dealt) deals.push_back(x->deal);
-    URNA_RETURN_IF_ERROR(crypto::ElectionKeys(deals).status());
-    for (uint32_t i = 1; i <= d.trustees.size(); ++i) {
-      public_shares_.push_back(crypto::PublicShares(deals, i));
-    }
-    phase_ = Phase::kConfirming;
+    URNA_RETURN_IF_ERROR(crypto::ElectionKeys(DealsOf(dealt)).status());
   }
   dealt_ = std::move(dealt);
+  if (std::ranges::all_of(dealt_, [](const auto& x) { return x.has_value(); })) {
+    SetPublicShares();
+    phase_ = Phase::kConfirming;
+  }
   ++trustee_records_[Index(p.trustee)];
   return absl::OkStatus();
+}
+
+void State::SetPublicShares() {
+  const std::vector<crypto::Deal> deals = DealsOf(dealt_);
+  for (uint32_t i = 1; i <= deals.size(); ++i) {
+    public_shares_.push_back(crypto::PublicShares(deals, i));
+  }
 }
 
 absl::Status State::On(const Confirmed& p, const Input&) {
@@ -565,23 +577,26 @@ absl::Status State::On(const Opened& p, const Input& in) {
                   "records were lost before the poll was opened; it can only be cancelled");
   }
   URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
+  URNA_RETURN_IF_ERROR(SetContext(in.leaf));
+  CountSteps(p.approvals);
+  phase_ = Phase::kOpen;
+  return absl::OkStatus();
+}
+
+absl::Status State::SetContext(const Hash32& opening) {
   auto context = std::make_shared<PollContext>();
   context->definition = definition_;
   context->poll = poll_;
-  context->opening = in.leaf;
-  std::vector<crypto::Deal> deals;
-  for (const auto& dealt : dealt_) deals.push_back(dealt->deal);
-  URNA_ASSIGN_OR_RETURN(context->keys, crypto::ElectionKeys(deals));
+  context->opening = opening;
+  URNA_ASSIGN_OR_RETURN(context->keys, crypto::ElectionKeys(DealsOf(dealt_)));
   for (uint32_t s = 0; s < definition_->styles.size(); ++s) {
-    crypto::BallotContext style{in.leaf, definition_->Shape(s), context->keys, {}};
+    crypto::BallotContext style{opening, definition_->Shape(s), context->keys, {}};
     for (const auto& X : issuer_keys_) {
-      style.issuers.emplace_back(in.leaf, definition_->styles[s].id, *X);
+      style.issuers.emplace_back(opening, definition_->styles[s].id, *X);
     }
     context->styles.push_back(std::move(style));
   }
   context_ = std::move(context);
-  CountSteps(p.approvals);
-  phase_ = Phase::kOpen;
   return absl::OkStatus();
 }
 

@@ -271,6 +271,7 @@ class State {
   absl::StatusOr<Result> ComputeResult() const;
 
  private:
+  friend class StateSnapshot;  // which must know every member below
   struct BallotEntry {
     uint64_t index;
     Hash32 payload_hash;
@@ -302,7 +303,10 @@ class State {
   void CountSteps(const Approvals& approvals);
   /// "trustee 2 (Jan Kowalski)".
   std::string TrusteeName(uint32_t trustee) const;
-  absl::Status TakeCeremonyEnd();
+  /// Once all trustees dealt.
+  void SetPublicShares();
+  /// Once all trustees dealt and all issuers joined.
+  absl::Status SetContext(const Hash32& opening);
   void AddBallot(const DecodedBallot& decoded, uint16_t style, bool add);
   absl::StatusOr<size_t> RollSlot(const Point& credential) const;
   std::vector<uint64_t> InRegisters(uint8_t mask) const;

@@ -18,6 +18,11 @@ namespace {
 constexpr std::string_view kAnswersMagic = "urna-answers/1\n";
 constexpr size_t kMaxAnswerBytes = 4096;
 
+absl::Status DamagedAnswer(std::string_view key) {
+  return base::Failure(absl::StatusCode::kDataLoss,
+                       Cat("the stored answer ", base::Hex(key), " is damaged"));
+}
+
 }  // namespace
 
 std::string AnswersPrefix(const crypto::Hash32& poll, uint8_t index) {
@@ -46,8 +51,23 @@ absl::StatusOr<StoredAnswer> DecodeAnswer(std::string_view key, std::string_view
     if (fits) answer.entry = std::move(part.entries[0]);
   }
   if (fits) return answer;
-  return base::Failure(absl::StatusCode::kDataLoss,
-                       Cat("the stored answer ", base::Hex(key), " is damaged"));
+  return DamagedAnswer(key);
+}
+
+absl::StatusOr<AnswerPlace> PlaceOfAnswer(std::string_view key, std::string_view value) {
+  base::Reader k(key);
+  base::Reader v(value);
+  AnswerPlace place;
+  place.poll = k.Fixed<32>();
+  place.index = k.U8();
+  const bool same_index = v.U8() == place.index;
+  const bool same_credential = k.Raw(32) == v.Raw(32);
+  place.style = v.U16();
+  if (!same_index || !same_credential || !k.ok() || k.remaining() != 0 || !v.ok() ||
+      value.size() != 1 + poll::kRegisterEntryBytes) {
+    return DamagedAnswer(key);
+  }
+  return place;
 }
 
 std::string EncodeAnswers(const std::vector<AnswerPair>& answers) {

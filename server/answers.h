@@ -28,6 +28,15 @@ std::string EncodeAnswer(uint8_t index, const poll::RegisterEntry& entry);
 /// Errors: DataLoss, naming the key, if it is no answer or not that of its key.
 absl::StatusOr<StoredAnswer> DecodeAnswer(std::string_view key, std::string_view value);
 
+/// Whose answer it is, without decoding what was answered: for counting many.
+struct AnswerPlace {
+  crypto::Hash32 poll{};
+  uint8_t index = 0;
+  uint16_t style = 0;
+};
+/// Errors: as of DecodeAnswer, for what is seen.
+absl::StatusOr<AnswerPlace> PlaceOfAnswer(std::string_view key, std::string_view value);
+
 /// Key and value, as the database has them.
 using AnswerPair = std::pair<std::string, std::string>;
 

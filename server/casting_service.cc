@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <map>
+#include <span>
 #include <utility>
 
 #include "base/status.h"
@@ -59,6 +61,7 @@ CastingService::CastingService(const Limits& limits, const ledger::Store& store,
       sequencer_(sequencer),
       clock_(clock),
       disk_(disk),
+      together_(kMaxTogether),
       cast_(
           [&] {
             auto options = limits.For<Ballot>("Casting.Cast");
@@ -133,18 +136,29 @@ void CastingService::Work(std::vector<Ballot> ballots) {
     }
   }
   for (auto& [poll, group] : by_poll) {
-    const auto view = poll->view();
-    std::vector<poll::RawPayload> payloads;
-    for (const Ballot& ballot : group) {
-      payloads.push_back({static_cast<uint8_t>(RecordKind::kBallotCast), ballot.request->ballot()});
+    for (std::span<Ballot> left = group; !left.empty();) {
+      const size_t count = std::min(left.size(), together_.Next());
+      Check(*poll, left.first(count));
+      left = left.subspan(count);
     }
-    auto verdicts = poll::CheckPayloads(view->definition.get(), view->context.get(), payloads);
-    for (size_t i = 0; i < group.size(); ++i) {
-      if (verdicts[i].ok()) {
-        Submit(std::move(group[i]), *std::move(verdicts[i]));
-      } else {
-        Finish(group[i], verdicts[i].status());
-      }
+  }
+}
+
+void CastingService::Check(const LivePoll& poll, std::span<Ballot> ballots) {
+  const auto view = poll.view();
+  std::vector<poll::RawPayload> payloads;
+  for (const Ballot& ballot : ballots) {
+    payloads.push_back({static_cast<uint8_t>(RecordKind::kBallotCast), ballot.request->ballot()});
+  }
+  auto verdicts = poll::CheckPayloads(view->definition.get(), view->context.get(), payloads);
+  together_.Note(ballots.size(), std::ranges::none_of(verdicts, [](const auto& verdict) {
+                   return base::RejectId(verdict.status()) == "ballot.proof-invalid";
+                 }));
+  for (size_t i = 0; i < ballots.size(); ++i) {
+    if (verdicts[i].ok()) {
+      Submit(std::move(ballots[i]), *std::move(verdicts[i]));
+    } else {
+      Finish(ballots[i], verdicts[i].status());
     }
   }
 }

@@ -17,7 +17,7 @@ namespace urna::server {
 
 /// Has a server take nothing new before its disk is full, since a database that meets a full disk
 /// stops, and does not start again on it; and keeps a file that can be deleted when the disk is
-/// full all the same. docs/decisions/0016. Safe from any thread.
+/// full all the same. docs/decisions/0014. Safe from any thread.
 class DiskWatch {
  public:
   /// What something is written for.

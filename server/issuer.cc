@@ -71,10 +71,10 @@ absl::StatusOr<std::unique_ptr<Issuer>> Issuer::Open(Options options, crypto::Ed
   issuer->database_->db = std::move(db);
 
   for (at->SeekToFirst(); at->Valid(); at->Next()) {
-    const auto answer = DecodeAnswer({at->key().data(), at->key().size()},
+    const auto place = PlaceOfAnswer({at->key().data(), at->key().size()},
                                      {at->value().data(), at->value().size()});
-    URNA_RETURN_IF_ERROR(base::Annotate(answer.status(), folder));
-    ++issuer->counts_[{answer->poll, answer->index}][answer->entry.style];
+    URNA_RETURN_IF_ERROR(base::Annotate(place.status(), folder));
+    ++issuer->counts_[{place->poll, place->index}][place->style];
     ++issuer->database_->total;
   }
   URNA_RETURN_IF_ERROR(FromRocks(at->status(), folder));

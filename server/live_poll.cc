@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/codec.h"
 #include "base/status.h"
 #include "base/text.h"
 
@@ -94,19 +95,26 @@ std::vector<std::string> WaitingFor(const poll::State& state) {
 poll::State::ReadRecord LivePoll::Reader() {
   return [this](uint64_t index) -> absl::StatusOr<std::string> {
     if (index < written) return store_->Read(id, index);
-    return unwritten.at(index - written);
+    if (index - written < unwritten.size()) return unwritten[index - written];
+    return base::Failure(absl::StatusCode::kNotFound, Cat("record ", index, " is not there"));
   };
 }
 
+// crypto::EncodeBallot begins: u16le revision | ballot key.
+
+Point LivePoll::BallotKeyOf(const poll::BallotCast& ballot) {
+  base::Reader r(ballot.ballot);
+  r.U16();
+  return Point::FromTrusted(r.Fixed<32>());
+}
+
 void LivePoll::NoteRevision(uint64_t index, const poll::BallotCast& ballot) {
-  // crypto::EncodeBallot begins: u16le revision | ballot key.
-  const std::string_view bytes = ballot.ballot;
-  Revision noted{index, {}, 0};
-  for (size_t i : {1, 0}) {
-    noted.revision = static_cast<uint16_t>(noted.revision << 8 | static_cast<uint8_t>(bytes[i]));
-  }
-  std::copy_n(bytes.begin() + 2, noted.ballot_key.size(), noted.ballot_key.begin());
-  unpublished_revisions_.push_back(noted);
+  unpublished_revisions_.push_back(
+      {index, BallotKeyOf(ballot).bytes(), base::Reader(ballot.ballot).U16()});
+}
+
+void LivePoll::NoteRevision(const poll::BallotNote& note) {
+  unpublished_revisions_.push_back({note.index, note.ballot_key, note.revision});
 }
 
 void LivePoll::ShowRevisions(uint64_t size) {

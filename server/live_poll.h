@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "ledger/store/store.h"
 #include "poll/state.h"
+#include "poll/state_snapshot.h"
 
 namespace urna::server {
 
@@ -91,8 +92,11 @@ class LivePoll {
 
   /// What `state` reads earlier records with.
   poll::State::ReadRecord Reader();
+  /// Of a ballot that was decoded before.
+  static Point BallotKeyOf(const poll::BallotCast& ballot);
   /// For every ballot that was applied, as record `index`: its revision is shown when that is.
   void NoteRevision(uint64_t index, const poll::BallotCast& ballot);
+  void NoteRevision(const poll::BallotNote& note);
   /// Shows everything written so far. `now`: Unix seconds.
   void Publish(uint64_t now);
   /// Resumes with the publication of an earlier run.

@@ -67,6 +67,18 @@ absl::StatusOr<std::vector<std::string>> ApplyGroup(poll::State& state,
   return records;
 }
 
+namespace {
+
+/// What makes it a receipt: the signed checkpoint and the way to it.
+absl::Status AddPromise(ledger::Receipt& receipt, uint64_t size, const std::string& note,
+                        const ledger::NodeReader& nodes) {
+  URNA_ASSIGN_OR_RETURN(receipt.proof, ledger::InclusionProof(receipt.index, size, nodes));
+  receipt.checkpoint = note;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::StatusOr<CastReceipt> MakeReceipt(const ledger::Store& store, const Hash32& poll,
                                         uint64_t index, uint64_t size, const std::string& note,
                                         const ledger::NodeReader& nodes) {
@@ -79,10 +91,9 @@ absl::StatusOr<CastReceipt> MakeReceipt(const ledger::Store& store, const Hash32
   out.receipt.leaf = ledger::LeafHash(bytes);
   out.receipt.body = crypto::HashSha256(record.payload);
   out.receipt.index = index;
-  URNA_ASSIGN_OR_RETURN(out.receipt.proof, ledger::InclusionProof(index, size, nodes));
-  out.receipt.checkpoint = note;
   out.time = record.time;
   out.previous = record.previous;
+  URNA_RETURN_IF_ERROR(AddPromise(out.receipt, size, note, nodes));
   return out;
 }
 
@@ -166,14 +177,11 @@ void Sequencer::Process(std::vector<Item> items) {
   for (size_t i = 0; i < items.size(); ++i) {
     absl::StatusOr<Appended>& outcome = outcomes[i];
     if (outcome.ok() && items[i].payloads[0].payload.kind() == RecordKind::kBallotCast) {
-      const PublicView& view = *views[outcome->poll];
-      auto receipt = MakeReceipt(store_, outcome->poll, outcome->index, view.head_size,
-                                 view.head_note, nodes[outcome->poll]);
-      if (receipt.ok()) {
-        outcome->receipt = *std::move(receipt);
-      } else {
+      const absl::Status made =
+          FinishReceipt(*outcome, *views[outcome->poll], nodes[outcome->poll]);
+      if (!made.ok()) {
         log_.Line(Cat("poll ", base::Hex(outcome->poll),
-                      ": a receipt could not be made: ", receipt.status().ToString()));
+                      ": a receipt could not be made: ", made.ToString()));
         outcome = OutcomeUnknown();
       }
     }
@@ -189,6 +197,17 @@ absl::Status Sequencer::CheckRoom(const Item& item) {
   URNA_RETURN_IF_ERROR(disk_.Admit(DiskWatch::UseOf(item.payloads.front().payload.kind()), bytes));
   planned_ = bytes;
   return absl::OkStatus();
+}
+
+absl::Status Sequencer::FinishReceipt(Appended& appended, const PublicView& view,
+                                      const ledger::NodeReader& nodes) const {
+  // Of a ballot that was in the ledger before, or earlier in this batch, the store tells the rest.
+  if (appended.receipt.receipt.leaf == Hash32{}) {
+    URNA_ASSIGN_OR_RETURN(appended.receipt, MakeReceipt(store_, appended.poll, appended.index,
+                                                        view.head_size, view.head_note, nodes));
+    return absl::OkStatus();
+  }
+  return AddPromise(appended.receipt.receipt, view.head_size, view.head_note, nodes);
 }
 
 absl::StatusOr<Appended> Sequencer::Plan(Item& item, TouchedPolls& touched) {
@@ -222,21 +241,30 @@ absl::StatusOr<Appended> Sequencer::Plan(Item& item, TouchedPolls& touched) {
       appended.index = same->second;
       return appended;
     }
-    const auto stored = store_.FindBody(poll.id, body);
-    if (stored.ok()) {
-      appended.index = *stored;
-      return appended;
+    // A ballot key without a ballot has none in the store either.
+    if (poll.state.LastRevision(LivePoll::BallotKeyOf(*ballot)) != 0) {
+      const auto stored = store_.FindBody(poll.id, body);
+      if (stored.ok()) {
+        appended.index = *stored;
+        return appended;
+      }
+      if (!absl::IsNotFound(stored.status())) return OutcomeUnknown();
     }
-    if (!absl::IsNotFound(stored.status())) return OutcomeUnknown();
     time = item.arrived - item.arrived % kHour;
   }
   URNA_RETURN_IF_ERROR(CheckRoom(item));
+  const Hash32 previous = poll.state.last_leaf();
   URNA_ASSIGN_OR_RETURN(auto records, ApplyGroup(poll.state, item.payloads, time));
   if (poll::SignedWithoutRoot(checked.payload.kind())) entry.officials_step = true;
   poll.unwritten.push_back(std::move(records[0]));
   if (ballot != nullptr) {
     entry.bodies[checked.payload.hash()] = appended.index;
     poll.NoteRevision(appended.index, *ballot);
+    appended.receipt.receipt.leaf = poll.state.last_leaf();
+    appended.receipt.receipt.body = checked.payload.hash();
+    appended.receipt.receipt.index = appended.index;
+    appended.receipt.time = time;
+    appended.receipt.previous = previous;
   }
   return appended;
 }
@@ -279,8 +307,9 @@ absl::StatusOr<Appended> Sequencer::PlanNewPoll(Item& item, TouchedPolls& touche
 
 absl::Status Sequencer::Write(TouchedPolls& touched) {
   std::vector<ledger::Store::Batch> batches;
+  // Nobody reads them before they are written, and if that fails the process ends.
   for (const auto& [id, entry] : touched) {
-    if (!entry.poll->unwritten.empty()) batches.push_back({id, entry.poll->unwritten});
+    if (!entry.poll->unwritten.empty()) batches.push_back({id, std::move(entry.poll->unwritten)});
   }
   if (batches.empty()) return absl::OkStatus();
   if (options_.before_append) URNA_RETURN_IF_ERROR(options_.before_append());
@@ -294,8 +323,8 @@ absl::Status Sequencer::Write(TouchedPolls& touched) {
           Cat("poll ", base::Hex(batches[b].poll), ": the store's head differs from the state's"));
     }
   }
-  for (auto& [id, entry] : touched) {
-    if (!entry.poll->unwritten.empty()) URNA_RETURN_IF_ERROR(SignAndAnchor(entry));
+  for (const ledger::Store::Batch& batch : batches) {
+    URNA_RETURN_IF_ERROR(SignAndAnchor(touched[batch.poll]));
   }
   return absl::OkStatus();
 }

@@ -111,6 +111,8 @@ class Sequencer {
   absl::Status CheckRoom(const Item& item);
   absl::StatusOr<Appended> Plan(Item& item, TouchedPolls& touched);
   absl::StatusOr<Appended> PlanNewPoll(Item& item, TouchedPolls& touched);
+  absl::Status FinishReceipt(Appended& appended, const PublicView& view,
+                             const ledger::NodeReader& nodes) const;
   absl::Status CheckNewPoll(const LivePoll& poll, const TouchedPolls& touched) const;
   absl::Status Write(TouchedPolls& touched);
   absl::Status SignAndAnchor(Touched& poll);

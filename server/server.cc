@@ -159,6 +159,10 @@ absl::Status Server::OpenStores() {
   const std::string& data = settings_.data;
   URNA_ASSIGN_OR_RETURN(store_, ledger::Store::Open({.folder = Cat(data, "/ledger"),
                                                      .log_folder = settings_.rocksdb_log}));
+  StateKeeper::Options kept;
+  kept.folder = Cat(data, "/state");
+  URNA_RETURN_IF_ERROR(base::MakeFolders(kept.folder, 0700));
+  keeper_ = std::make_unique<StateKeeper>(std::move(kept), *store_, book_, log_);
   for (uint64_t i = 0; i < settings_.issuers; ++i) {
     URNA_ASSIGN_OR_RETURN(auto identity, ReadSigningKey(IssuerKeyPath(data, i)));
     Issuer::Options options;
@@ -259,11 +263,30 @@ Server::Published Server::PublishedBefore(const Hash32& id) const {
   return {*body, stored->period};
 }
 
+poll::State Server::KeptState(LivePoll& live, uint64_t& published) {
+  auto kept = keeper_->Load(live.id, live.Reader());
+  if (!kept.ok()) {
+    if (!absl::IsNotFound(kept.status())) {
+      log_.Line(Cat("poll ", base::Hex(live.id), ": what was kept of its state ",
+                    MessageOf(kept.status()), "; all its records are read"));
+    }
+    return poll::State(live.Reader());
+  }
+  // Another process's clock is no measure for this one's.
+  if (settings_.ballot_box) newest_record_ = std::max(newest_record_, kept->newest_time);
+  if (published == 0) published = kept->opened;
+  for (size_t at = 0; at < kept->notes.size(); at += poll::kBallotNoteBytes) {
+    live.NoteRevision(poll::DecodeBallotNote(std::string_view(kept->notes).substr(at)));
+  }
+  return std::move(kept->state);
+}
+
 /// `published`: how much an earlier run showed; if 0, becomes what the opening showed.
-absl::Status Server::Replay(LivePoll& live, const ledger::Store::Head& head, uint64_t& published) {
+absl::StatusOr<uint64_t> Server::Replay(LivePoll& live, const ledger::Store::Head& head,
+                                        uint64_t& published) {
   absl::Status fault;
   poll::Replay replay(
-      poll::Replay::Trust::kOwnStore, live.Reader(),
+      poll::Replay::Trust::kOwnStore, KeptState(live, published),
       [&fault](uint64_t index, uint8_t kind, const absl::Status& status) {
         if (fault.ok()) {
           fault = Damaged(
@@ -271,8 +294,10 @@ absl::Status Server::Replay(LivePoll& live, const ledger::Store::Head& head, uin
         }
       },
       OnAllCores);
+  const uint64_t kept = replay.state().size();
   std::vector<std::string> chunk;
-  for (uint64_t first = 0; first < head.size; first += chunk.size()) {
+  while (replay.state().size() < head.size) {
+    const uint64_t first = replay.state().size();
     chunk.clear();
     const uint64_t last = std::min(first + kReplayChunk, head.size);
     const absl::Status scanned = store_->Scan(
@@ -289,20 +314,15 @@ absl::Status Server::Replay(LivePoll& live, const ledger::Store::Head& head, uin
     URNA_RETURN_IF_ERROR(fault);
     for (size_t i = 0; i < chunk.size(); ++i) {
       URNA_ASSIGN_OR_RETURN(const auto record, ledger::DecodeRecord(chunk[i]));
-      // Another process's clock is no measure for this one's.
       if (settings_.ballot_box) newest_record_ = std::max(newest_record_, record.time);
-      if (record.kind != static_cast<uint8_t>(poll::RecordKind::kBallotCast)) continue;
-      URNA_ASSIGN_OR_RETURN(
-          const auto payload,
-          poll::DecodePayload(record.kind, record.payload, replay.state().definition().get()));
-      live.NoteRevision(first + i, std::get<poll::BallotCast>(payload));
+      if (const auto note = poll::NoteBallot(first + i, record)) live.NoteRevision(*note);
     }
   }
   live.state = std::move(replay).TakeState();
   if (live.state.root() != head.root || live.state.definition() == nullptr) {
     return Damaged("the records do not have the stored root");
   }
-  return absl::OkStatus();
+  return kept;
 }
 
 absl::StatusOr<ledger::Checkpoint> Server::CheckAgainstAnchor(const LivePoll& live) const {
@@ -359,7 +379,7 @@ absl::Status Server::LoadPoll(const Hash32& id) {
     before = PublishedBefore(id);
     published = before.checkpoint.size;
   }
-  URNA_RETURN_IF_ERROR(Replay(*live, head, published));
+  URNA_ASSIGN_OR_RETURN(const uint64_t kept, Replay(*live, head, published));
   URNA_ASSIGN_OR_RETURN(const ledger::Checkpoint anchored, CheckAgainstAnchor(*live));
   URNA_RETURN_IF_ERROR(CheckLostNotes(*live));
   if (live->state.IsLost(before.checkpoint)) {
@@ -381,7 +401,9 @@ absl::Status Server::LoadPoll(const Hash32& id) {
   before.checkpoint.size = published;
   URNA_RETURN_IF_ERROR(CompareIssuers(*live));
   log_.Line(Cat("poll ", base::Hex(id), ": \"", live->state.definition()->title.begin()->second,
-                "\", ", head.size, " records, ", poll::PhaseName(live->state.phase())));
+                "\", ", head.size, " records, ",
+                kept > 0 ? Cat(kept, " of them from the kept state, ") : "",
+                poll::PhaseName(live->state.phase())));
 
   std::unique_ptr<AnchorFile> anchor;
   if (const auto found = anchors_.find(id); found != anchors_.end()) {
@@ -533,6 +555,7 @@ absl::Status Server::Listen() {
   if (steward_ != nullptr) steward_->Start();
   if (follower_ != nullptr) follower_->Start();
   watchman_->Start();
+  keeper_->Start();
   rereader_ = std::make_unique<Rereader>(
       Rereader::Options{
           .ledger_folder = Cat(s.data, "/ledger"),
@@ -583,6 +606,7 @@ void Server::Shutdown() {
   if (follower_ != nullptr) follower_->Stop();
   if (cosigning_ != nullptr) cosigning_->Stop();
   if (sequencer_ != nullptr) sequencer_->Drain();
+  if (keeper_ != nullptr) keeper_->Stop();
   grpc_.reset();
 }
 

@@ -29,6 +29,7 @@
 #include "server/sequencer.h"
 #include "server/services.h"
 #include "server/settings.h"
+#include "server/state_keeper.h"
 #include "server/steps.h"
 #include "server/steward.h"
 #include "server/watched_clock.h"
@@ -94,7 +95,11 @@ class Server {
     uint64_t period = 0;
   };
   Published PublishedBefore(const Hash32& id) const;
-  absl::Status Replay(LivePoll& poll, const ledger::Store::Head& head, uint64_t& published);
+  /// The state that an earlier run kept, or an empty one. `published` as of Replay.
+  poll::State KeptState(LivePoll& poll, uint64_t& published);
+  /// Makes the poll's state of all its records. Returns how many of them the kept state had.
+  absl::StatusOr<uint64_t> Replay(LivePoll& poll, const ledger::Store::Head& head,
+                                  uint64_t& published);
   /// The anchored checkpoint, which the store must continue; size 0 if there is none, or the ledger
   /// says itself that it is lost.
   absl::StatusOr<ledger::Checkpoint> CheckAgainstAnchor(const LivePoll& poll) const;
@@ -126,6 +131,7 @@ class Server {
   std::vector<std::unique_ptr<Issuer>> issuers_;
   std::unique_ptr<ledger::Store> store_;
   PollBook book_;
+  std::unique_ptr<StateKeeper> keeper_;
   std::map<Hash32, std::unique_ptr<AnchorFile>> anchors_;
   std::vector<LostNote> lost_notes_;
   uint64_t newest_record_ = 0;  // Unix seconds; 0 where another process writes the ledgers

@@ -6,6 +6,7 @@
 #include <future>
 #include <thread>
 
+#include "server/group_size.h"
 #include "server/lane.h"
 #include "tests/server/harness.h"
 
@@ -220,6 +221,29 @@ TEST(Lanes, OversizedMessagesAreRefused) {
   EXPECT_EQ(outcome.reject, "request.malformed") << outcome;
   poll::Payload certified = poll::Certified{std::string(200'000, 'x'), {}};
   EXPECT_EQ(s.Approve(certified, 0).reject, "request.malformed");
+}
+
+TEST(GroupSize, ShrinksToOneWhileFalseProofsComeAndGrowsWhenTheyStop) {
+  GroupSize size(64);
+  EXPECT_EQ(size.Next(), 64u);
+  for (const size_t next : {16u, 4u, 1u, 1u}) {
+    size.Note(size.Next(), false);
+    EXPECT_EQ(size.Next(), next);
+  }
+  for (const size_t next : {2u, 4u, 8u, 16u, 32u, 64u, 64u}) {
+    size.Note(size.Next(), true);
+    EXPECT_EQ(size.Next(), next);
+  }
+}
+
+TEST(GroupSize, LearnsNothingFromASmallGroupThatHolds) {
+  GroupSize size(64);
+  size.Note(64, false);
+  size.Note(3, true);
+  EXPECT_EQ(size.Next(), 16u);
+  // One that does not hold says something whatever its size.
+  size.Note(3, false);
+  EXPECT_EQ(size.Next(), 1u);
 }
 
 }  // namespace
