@@ -115,6 +115,7 @@ void RunEventfully(TestElection& e) {
   e.ReplaceCredential(e.voter(2).credential.V, first.V);
   e.ReplaceCredential(first.V, second.V);
   e.Extend(e.state().end() + 3600);
+  e.AcceptLoss(2);
   e.Resume();
   e.Cast(1, TestElection::VotesFor(e.context().styles[1].shape, 1));
   e.End();
