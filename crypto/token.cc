@@ -164,20 +164,24 @@ bool AllHold(std::span<const IssuanceToVerify> entries) {
   const std::vector<Scalar> weights = vartime::Batch::Weights(3 * entries.size());
   vartime::Batch batch;
   for (size_t i = 0; i < entries.size(); ++i) {
-    const auto& [info, V, offer, c, answer, signature] = entries[i];
+    const auto& [info, V, offer, c, answer, signature, elements] = entries[i];
     for (const Point* point : {&info->X, V, &offer->A, &offer->C, &signature->U}) {
       if (point->IsIdentity()) return false;
     }
     if (c->IsZero() || answer->y.IsZero()) return false;
     const Scalar challenge = CredentialRequestChallenge(*info, *offer, *c, *V, signature->U);
     const Scalar &w0 = weights[3 * i], &w1 = weights[3 * i + 1], &w2 = weights[3 * i + 2];
+    const std::array<vartime::Element, 4> e =
+        elements.empty() ? std::array{ToElement(*V), ToElement(offer->A), ToElement(offer->C),
+                                      ToElement(signature->U)}
+                         : std::array{elements[0], elements[1], elements[2], elements[3]};
     // U + cV - zG, tG + yZ - C and A + cyX - sG: the second with its sign turned, so that all
     // weights on points that occur once stay short.
-    batch.Add(w0, ToElement(signature->U));
-    batch.Add(w0 * challenge, ToElement(*V));
-    batch.Add(w1, ToElement(offer->C));
+    batch.Add(w0, e[3]);
+    batch.Add(w0 * challenge, e[0]);
+    batch.Add(w1, e[2]);
     batch.AddShared(-(w1 * answer->y), info->Z);
-    batch.Add(w2, ToElement(offer->A));
+    batch.Add(w2, e[1]);
     batch.AddShared(w2 * *c * answer->y, info->X);
     batch.AddBase(-(w0 * signature->z + w1 * answer->t + w2 * answer->s));
   }

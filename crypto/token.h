@@ -100,6 +100,8 @@ struct IssuanceToVerify {
   const Scalar* c;
   const IssuerAnswer* answer;
   const CredentialSignature* signature;  ///< purpose "request"
+  /// The coordinates of V, A, C and the signature's U, where they are known; otherwise empty.
+  std::span<const vartime::Element> elements = {};
 };
 /// Of each issuance the credential's signature and the answer; out[i] is the verdict on entries[i],
 /// the same as if it were checked alone. All equations are one multi-scalar multiplication.

@@ -423,6 +423,11 @@ absl::Status ExportWriter::Finish(std::string_view checkpoint_note) {
 
 struct ExportReader::Impl {
   std::string Shown(const TileId& id) const { return base::Cat(folder, "/", id.Path()); }
+  absl::StatusOr<std::string> BundleBytes(const TileId& id) const {
+    // One byte more than the largest bundle: a larger file then fails to decode.
+    const size_t max_bytes = size_t{id.width} * (2 + kMaxRecordBytes) + 1;
+    return ReadBeneath(descriptor.get(), id.Path(), max_bytes, Shown(id));
+  }
 
   std::string folder;
   Descriptor descriptor{-1};
@@ -468,13 +473,9 @@ absl::StatusOr<std::vector<std::string>> ExportReader::ReadBundle(uint64_t index
         base::Cat(impl_->folder, ": bundle ", index, " of ", bundle_count(), " bundles"));
   }
   const TileId id = TileAt(impl_->checkpoint.size, TileId::kEntries, index);
-  const std::string shown = impl_->Shown(id);
-  // One byte more than the largest bundle: a larger file then fails to decode.
-  const size_t max_bytes = size_t{id.width} * (2 + kMaxRecordBytes) + 1;
-  URNA_ASSIGN_OR_RETURN(const std::string bytes,
-                        ReadBeneath(impl_->descriptor.get(), id.Path(), max_bytes, shown));
+  URNA_ASSIGN_OR_RETURN(const std::string bytes, impl_->BundleBytes(id));
   auto entries = DecodeBundle(bytes, id.width);
-  if (!entries.ok()) return base::Annotate(entries.status(), shown);
+  if (!entries.ok()) return base::Annotate(entries.status(), impl_->Shown(id));
   return entries;
 }
 
@@ -484,8 +485,11 @@ absl::StatusOr<std::string> ExportReader::ReadEntry(uint64_t index) const {
         absl::StatusCode::kNotFound,
         base::Cat(impl_->folder, ": entry ", index, " of ", impl_->checkpoint.size, " entries"));
   }
-  URNA_ASSIGN_OR_RETURN(std::vector<std::string> entries, ReadBundle(index / kTileWidth));
-  return std::move(entries[index % kTileWidth]);
+  const TileId id = TileAt(impl_->checkpoint.size, TileId::kEntries, index / kTileWidth);
+  URNA_ASSIGN_OR_RETURN(const std::string bytes, impl_->BundleBytes(id));
+  const auto entries = ViewBundle(bytes, id.width);
+  if (!entries.ok()) return base::Annotate(entries.status(), impl_->Shown(id));
+  return std::string((*entries)[index % kTileWidth]);
 }
 
 absl::StatusOr<std::string> ExportReader::ReadTile(const TileId& id) const {

@@ -17,7 +17,7 @@ std::string EncodeRecord(const Record& record) {
   return writer.Take();
 }
 
-absl::StatusOr<Record> DecodeRecord(std::string_view bytes) {
+absl::StatusOr<RecordView> ViewRecord(std::string_view bytes) {
   if (bytes.size() > kMaxRecordBytes) {
     return base::Reject(
         "record.malformed",
@@ -28,13 +28,18 @@ absl::StatusOr<Record> DecodeRecord(std::string_view bytes) {
   if (reader.ok() && format != kFormat) {
     reader.Fail(base::Cat("record format ", format, ", known is ", kFormat));
   }
-  Record record;
+  RecordView record;
   record.kind = reader.U8();
   record.time = reader.U64();
   record.previous = reader.Fixed<32>();
   record.payload = reader.Raw(reader.remaining());
   URNA_RETURN_IF_ERROR(reader.Finish());
   return record;
+}
+
+absl::StatusOr<Record> DecodeRecord(std::string_view bytes) {
+  URNA_ASSIGN_OR_RETURN(const RecordView view, ViewRecord(bytes));
+  return Record{view.kind, view.time, view.previous, std::string(view.payload)};
 }
 
 Hash32 LeafHash(std::string_view record_bytes) {

@@ -29,10 +29,19 @@ struct Record {
 inline constexpr size_t kRecordHeaderBytes = 1 + 1 + 8 + 32;
 inline constexpr size_t kMaxPayloadBytes = kMaxRecordBytes - kRecordHeaderBytes;
 
+/// A record whose payload is a view into the bytes that it was decoded from.
+struct RecordView {
+  uint8_t kind = 0;
+  uint64_t time = 0;
+  Hash32 previous{};
+  std::string_view payload;
+};
+
 /// Precondition: payload.size() <= kMaxPayloadBytes.
 std::string EncodeRecord(const Record& record);
 /// Errors: Reject("record.malformed") (too short, too long, unknown format).
 absl::StatusOr<Record> DecodeRecord(std::string_view bytes);
+absl::StatusOr<RecordView> ViewRecord(std::string_view bytes);
 
 /// SHA-256(0x00 || bytes): the chain value, the RFC 6962 leaf, and for record 0 the poll id.
 Hash32 LeafHash(std::string_view record_bytes);

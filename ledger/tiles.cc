@@ -132,15 +132,15 @@ std::string EncodeBundle(const std::vector<std::string>& entries) {
   return out;
 }
 
-absl::StatusOr<std::vector<std::string>> DecodeBundle(std::string_view bytes, uint32_t width) {
+absl::StatusOr<std::vector<std::string_view>> ViewBundle(std::string_view bytes, uint32_t width) {
   constexpr std::string_view kId = "bundle.malformed";
-  std::vector<std::string> entries;
+  std::vector<std::string_view> entries;
   for (uint32_t i = 0; i < width; ++i) {
     if (bytes.size() < 2) return base::Reject(kId, base::Cat("entry ", i, " is missing"));
     const size_t length = static_cast<size_t>(base::Data(bytes)[0]) << 8 | base::Data(bytes)[1];
     bytes.remove_prefix(2);
     if (bytes.size() < length) return base::Reject(kId, base::Cat("entry ", i, " is cut short"));
-    entries.emplace_back(bytes.substr(0, length));
+    entries.push_back(bytes.substr(0, length));
     bytes.remove_prefix(length);
   }
   if (!bytes.empty()) {
@@ -148,6 +148,11 @@ absl::StatusOr<std::vector<std::string>> DecodeBundle(std::string_view bytes, ui
                         base::Cat(bytes.size(), " bytes follow the last of ", width, " entries"));
   }
   return entries;
+}
+
+absl::StatusOr<std::vector<std::string>> DecodeBundle(std::string_view bytes, uint32_t width) {
+  URNA_ASSIGN_OR_RETURN(const std::vector<std::string_view> entries, ViewBundle(bytes, width));
+  return std::vector<std::string>(entries.begin(), entries.end());
 }
 
 void TileNodes::Append(const Hash32& hash) {

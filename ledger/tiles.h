@@ -49,6 +49,8 @@ TileId TileAt(uint64_t size, uint32_t level, uint64_t index);
 std::string EncodeBundle(const std::vector<std::string>& entries);
 /// Exactly `width` entries and nothing after. Errors: Reject("bundle.malformed").
 absl::StatusOr<std::vector<std::string>> DecodeBundle(std::string_view bytes, uint32_t width);
+/// The same as views into `bytes`.
+absl::StatusOr<std::vector<std::string_view>> ViewBundle(std::string_view bytes, uint32_t width);
 
 /// The hashes of one tile while it fills, with every complete subtree above them, so that any
 /// node inside costs nothing to look up.

@@ -277,6 +277,13 @@ std::string EncodeRollEntries(const std::vector<RollEntry>& entries);
 /// Strict inverse of EncodeRollEntries.
 absl::StatusOr<std::vector<RollEntry>> DecodeRollEntries(std::string_view bytes);
 
+/// Points of a register entry.
+inline constexpr size_t kRegisterEntryPoints = 4;
+/// The payload of a register part; DecodePayload goes through it. `elements`, if given, becomes the
+/// coordinates of its points, by entry: credential, A, C, U. Errors: those of DecodePayload.
+absl::StatusOr<RegisterPart> DecodeRegisterPart(
+    std::string_view payload, std::vector<crypto::vartime::Element>* elements = nullptr);
+
 /// `data` of a homomorphic contest's single DecryptionPart.
 std::string EncodeDecryptionShare(const crypto::DecryptionShare& share);
 /// `slots`: ciphertext slots of the contest; one ciphertext.

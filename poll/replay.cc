@@ -5,8 +5,10 @@
 #include <optional>
 #include <utility>
 
+#include "base/bytes.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "crypto/check.h"
 #include "ledger/record.h"
 
 namespace urna::poll {
@@ -15,14 +17,36 @@ namespace {
 // Small enough to spread over cores, large enough for a batch check to pay.
 constexpr size_t kChunk = 256;
 
-// Ballots and register parts need only what opening fixed, so a run of them is checked in parallel.
-bool IsParallel(std::string_view record) {
-  if (record.size() < ledger::kRecordHeaderBytes) return false;
-  const auto kind = static_cast<RecordKind>(record[1]);
-  return kind == RecordKind::kBallotCast || kind == RecordKind::kRegisterPart;
-}
-
 }  // namespace
+
+Replay::Run::Run(Trust trust, std::span<const std::string> records)
+    : trust_(trust), records_(records) {}
+
+void Replay::Run::Check(const Basis& basis) {
+  if (items_.empty()) {
+    items_.resize(records_.size());
+    for (size_t i = 0; i < items_.size(); ++i) {
+      items_[i].leaf = ledger::LeafHash(records_[i]);
+      items_[i].record = ledger::ViewRecord(records_[i]);
+    }
+  }
+  basis_ = basis;
+  std::vector<RawPayload> payloads;
+  std::vector<Item*> owners;
+  for (size_t i = applied_; i < items_.size(); ++i) {
+    if (!items_[i].record.ok()) continue;
+    payloads.push_back({items_[i].record->kind, items_[i].record->payload});
+    owners.push_back(&items_[i]);
+  }
+  if (trust_ != Trust::kNothing) {
+    for (size_t p = 0; p < payloads.size(); ++p) {
+      owners[p]->checked = DecodeStored(basis.definition.get(), basis.context.get(), payloads[p]);
+    }
+    return;
+  }
+  auto verdicts = CheckPayloads(basis.definition.get(), basis.context.get(), payloads);
+  for (size_t p = 0; p < payloads.size(); ++p) owners[p]->checked = std::move(verdicts[p]);
+}
 
 Replay::Replay(Trust trust, State::ReadRecord read_record, OnFault on_fault,
                ParallelFor parallel_for)
@@ -32,71 +56,76 @@ Replay::Replay(Trust trust, State state, OnFault on_fault, ParallelFor parallel_
     : trust_(trust),
       state_(std::move(state)),
       on_fault_(std::move(on_fault)),
-      parallel_for_(std::move(parallel_for)) {}
+      parallel_for_(std::move(parallel_for)) {
+  crypto::Check(trust != Trust::kClaim, "a claim is replayed by a ClaimedReplay");
+}
+
+Replay::Replay(State state, OnFault on_fault)
+    : trust_(Trust::kClaim),
+      state_(std::move(state)),
+      on_fault_(std::move(on_fault)),
+      parallel_for_(Sequentially) {}
 
 void Replay::Append(const std::vector<std::string>& records) {
-  for (size_t first = 0; first < records.size();) {
-    size_t last = first + 1;
-    if (IsParallel(records[first])) {
-      while (last < records.size() && IsParallel(records[last])) ++last;
-    }
-    ApplyRun(records, first, last);
-    first = last;
+  std::vector<Run> runs;
+  for (std::span<const std::string> left = records; !left.empty();) {
+    const size_t size = std::min(kChunk, left.size());
+    runs.emplace_back(trust_, left.first(size));
+    left = left.subspan(size);
+  }
+  for (size_t next = 0; next < runs.size();) {
+    const Basis now = basis();
+    parallel_for_(runs.size() - next, [&](size_t i) { runs[next + i].Check(now); });
+    while (next < runs.size() && Apply(runs[next])) ++next;
   }
 }
 
-void Replay::ApplyRun(const std::vector<std::string>& records, size_t first, size_t last) {
-  struct Item {
-    Hash32 leaf{};
-    absl::StatusOr<ledger::Record> record = absl::UnknownError("");
-    std::optional<absl::StatusOr<CheckedPayload>> checked;
-  };
-  std::vector<Item> items(last - first);
-  const std::shared_ptr<const Definition> definition = state_.definition();
-  const std::shared_ptr<const PollContext> context = state_.context();
-  const size_t chunks = (items.size() + kChunk - 1) / kChunk;
-  parallel_for_(chunks, [&](size_t chunk) {
-    const size_t begin = chunk * kChunk;
-    const size_t end = std::min(begin + kChunk, items.size());
-    std::vector<RawPayload> payloads;
-    std::vector<size_t> owner;
-    for (size_t i = begin; i < end; ++i) {
-      const std::string& bytes = records[first + i];
-      items[i].leaf = ledger::LeafHash(bytes);
-      items[i].record = ledger::DecodeRecord(bytes);
-      if (!items[i].record.ok()) continue;
-      payloads.push_back({items[i].record->kind, items[i].record->payload});
-      owner.push_back(i);
+bool Replay::Apply(Run& run, const OnAccepted& on_accepted) {
+  crypto::Check(run.trust_ == trust_, "a run is applied under the trust that it was checked under");
+  for (; run.applied_ < run.size(); ++run.applied_) {
+    if (run.items_.empty() || run.basis_.definition != state_.definition() ||
+        run.basis_.context != state_.context()) {
+      return false;
     }
-    if (trust_ == Trust::kOwnStore) {
-      for (size_t p = 0; p < payloads.size(); ++p) {
-        items[owner[p]].checked = DecodeStored(definition.get(), context.get(), payloads[p]);
-      }
-      return;
-    }
-    auto verdicts = CheckPayloads(definition.get(), context.get(), payloads);
-    for (size_t p = 0; p < payloads.size(); ++p) items[owner[p]].checked = std::move(verdicts[p]);
-  });
-
-  for (const Item& item : items) {
-    const uint64_t index = state_.size();
-    absl::Status status = item.record.status();
-    uint8_t kind = 0;
-    if (status.ok()) {
-      kind = item.record->kind;
-      if (item.record->previous != state_.last_leaf()) {
-        on_fault_(
-            index, kind,
-            base::Reject("ledger.chain-broken", "does not carry the hash of the record before it"));
-      }
-      status = item.checked->status();
-    }
-    if (status.ok()) status = state_.Apply(**item.checked, item.record->time, item.leaf);
-    if (!status.ok()) {
-      on_fault_(index, kind, status);
-      state_.Skip(item.leaf);
-    }
+    ApplyNext(run.items_[run.applied_], on_accepted);
   }
+  return true;
+}
+
+void Replay::ApplyNext(const Run::Item& item, const OnAccepted& on_accepted) {
+  const uint64_t index = state_.size();
+  absl::Status status = item.record.status();
+  uint8_t kind = 0;
+  if (status.ok()) {
+    kind = item.record->kind;
+    if (item.record->previous != state_.last_leaf()) {
+      on_fault_(
+          index, kind,
+          base::Reject("ledger.chain-broken", "does not carry the hash of the record before it"));
+    }
+    status = item.checked->status();
+  }
+  if (status.ok()) status = state_.Apply(**item.checked, item.record->time, item.leaf);
+  if (!status.ok()) {
+    on_fault_(index, kind, status);
+    state_.Skip(item.leaf);
+  } else if (on_accepted) {
+    on_accepted(index, **item.checked);
+  }
+}
+
+ClaimedReplay::ClaimedReplay(State::ReadRecord read_record, Replay::OnFault on_fault)
+    : replay_(State(std::move(read_record)), std::move(on_fault)) {}
+
+absl::StatusOr<State> ClaimedReplay::Confirm(const Hash32& root) && {
+  const Hash32 own = replay_.state().root();
+  if (own != root) {
+    return base::Reject(
+        "checkpoint.root",
+        base::Cat("the first ", size(), " records have the root ", base::Base64(base::View(own)),
+                  ", not ", base::Base64(base::View(root))));
+  }
+  return std::move(replay_).TakeState();
 }
 
 void Sequentially(size_t count, const std::function<void(size_t)>& work) {

@@ -37,31 +37,10 @@ uint64_t LargestSum(const crypto::Rule& rule) {
 
 namespace {
 
-absl::Status CheckRegisterPart(const PollContext& context, const RegisterPart& part) {
-  if (part.issuer >= context.definition->issuers.size()) {
-    return Reject("register.issuer-unknown", Cat("issuer ", part.issuer));
-  }
-  std::vector<crypto::IssuanceToVerify> issuances;
-  for (const RegisterEntry& entry : part.entries) {
-    if (entry.style >= context.styles.size()) break;
-    issuances.push_back({&context.styles[entry.style].issuers[part.issuer], &entry.credential,
-                         &entry.offer, &entry.c, &entry.answer, &entry.signature});
-  }
-  const std::vector<absl::Status> verdicts = crypto::VerifyIssuances(issuances);
-  for (size_t i = 0; i < verdicts.size(); ++i) {
-    if (verdicts[i].ok()) continue;
-    return base::Annotate(verdicts[i], Cat("entry ", i, ", credential ",
-                                           base::Hex(part.entries[i].credential.bytes())));
-  }
-  if (const size_t i = issuances.size(); i < part.entries.size()) {
-    return Reject("register.style-unknown", Cat("entry ", i, ": style ", part.entries[i].style));
-  }
-  return absl::OkStatus();
-}
-
 struct Decoded {
   Payload payload;
   std::optional<DecodedBallot> ballot;
+  std::vector<crypto::vartime::Element> of_register;  // kRegisterPart: see DecodeRegisterPart
 };
 
 absl::StatusOr<DecodedBallot> DecodeWithElements(const crypto::BallotShape& shape,
@@ -71,10 +50,14 @@ absl::StatusOr<DecodedBallot> DecodeWithElements(const crypto::BallotShape& shap
   return decoded;
 }
 
-absl::StatusOr<Decoded> DecodeWithBallot(const Definition* definition, const PollContext* context,
-                                         const RawPayload& raw) {
-  URNA_ASSIGN_OR_RETURN(Payload payload, DecodePayload(raw.kind, raw.bytes, definition));
-  Decoded decoded{std::move(payload), std::nullopt};
+absl::StatusOr<Decoded> Decode(const Definition* definition, const PollContext* context,
+                               const RawPayload& raw) {
+  Decoded decoded;
+  if (raw.kind == static_cast<uint8_t>(RecordKind::kRegisterPart)) {
+    URNA_ASSIGN_OR_RETURN(decoded.payload, DecodeRegisterPart(raw.bytes, &decoded.of_register));
+    return decoded;
+  }
+  URNA_ASSIGN_OR_RETURN(decoded.payload, DecodePayload(raw.kind, raw.bytes, definition));
   if (const auto* cast = std::get_if<BallotCast>(&decoded.payload)) {
     if (context == nullptr) return Reject("ballot.not-open", "a ballot before the poll was opened");
     URNA_ASSIGN_OR_RETURN(decoded.ballot,
@@ -83,59 +66,102 @@ absl::StatusOr<Decoded> DecodeWithBallot(const Definition* definition, const Pol
   return decoded;
 }
 
+/// Entries of registers, those of several parts in one batch.
+void CheckRegisterParts(const PollContext* context, std::span<absl::StatusOr<Decoded>> decoded) {
+  struct Part {
+    absl::StatusOr<Decoded>* decoded;
+    size_t first, count;  // of `issuances`: its entries before one of an unknown style
+  };
+  std::vector<Part> parts;
+  std::vector<crypto::IssuanceToVerify> issuances;
+  for (absl::StatusOr<Decoded>& one : decoded) {
+    if (!one.ok()) continue;
+    const auto* part = std::get_if<RegisterPart>(&one->payload);
+    if (part == nullptr) continue;
+    if (context == nullptr) {
+      one = Reject("record.out-of-order", "a register part before the poll was opened");
+      continue;
+    }
+    if (part->issuer >= context->definition->issuers.size()) {
+      one = Reject("register.issuer-unknown", Cat("issuer ", part->issuer));
+      continue;
+    }
+    const size_t first = issuances.size();
+    std::span<const crypto::vartime::Element> elements = one->of_register;
+    for (const RegisterEntry& entry : part->entries) {
+      if (entry.style >= context->styles.size()) break;
+      issuances.push_back({&context->styles[entry.style].issuers[part->issuer], &entry.credential,
+                           &entry.offer, &entry.c, &entry.answer, &entry.signature,
+                           elements.first(kRegisterEntryPoints)});
+      elements = elements.subspan(kRegisterEntryPoints);
+    }
+    parts.push_back({&one, first, issuances.size() - first});
+  }
+  const std::vector<absl::Status> verdicts = crypto::VerifyIssuances(issuances);
+  for (const Part& part : parts) {
+    const std::vector<RegisterEntry>& entries =
+        std::get<RegisterPart>((*part.decoded)->payload).entries;
+    size_t i = 0;
+    while (i < part.count && verdicts[part.first + i].ok()) ++i;
+    if (i < part.count) {
+      *part.decoded = base::Annotate(
+          verdicts[part.first + i],
+          Cat("entry ", i, ", credential ", base::Hex(entries[i].credential.bytes())));
+    } else if (i < entries.size()) {
+      *part.decoded =
+          Reject("register.style-unknown", Cat("entry ", i, ": style ", entries[i].style));
+    }
+  }
+}
+
+void CheckBallotProofs(const PollContext* context, std::span<absl::StatusOr<Decoded>> decoded) {
+  std::vector<crypto::BallotToCheck> ballots;
+  std::vector<absl::StatusOr<Decoded>*> owners;
+  for (absl::StatusOr<Decoded>& one : decoded) {
+    if (!one.ok() || !one->ballot.has_value()) continue;
+    const auto& cast = std::get<BallotCast>(one->payload);
+    ballots.push_back({&context->styles[cast.style], &one->ballot->ballot, one->ballot->elements});
+    owners.push_back(&one);
+  }
+  const std::vector<absl::Status> verdicts = crypto::CheckBallots(ballots);
+  for (size_t b = 0; b < ballots.size(); ++b) {
+    if (!verdicts[b].ok()) *owners[b] = verdicts[b];
+  }
+}
+
 }  // namespace
+
+/// The one maker of CheckedPayload.
+struct PayloadChecks {
+  static absl::StatusOr<CheckedPayload> Take(absl::StatusOr<Decoded> decoded,
+                                             const RawPayload& payload) {
+    URNA_RETURN_IF_ERROR(decoded.status());
+    return CheckedPayload(std::move(decoded->payload), std::move(decoded->ballot),
+                          crypto::HashSha256(payload.bytes));
+  }
+};
 
 std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(const Definition* definition,
                                                           const PollContext* context,
                                                           std::span<const RawPayload> payloads) {
   std::vector<absl::StatusOr<Decoded>> decoded;
   decoded.reserve(payloads.size());
-  std::vector<crypto::BallotToCheck> ballots;
-  std::vector<size_t> ballot_of;  // index into `payloads` of ballots[i]
-  for (size_t i = 0; i < payloads.size(); ++i) {
-    decoded.push_back(DecodeWithBallot(definition, context, payloads[i]));
-    if (!decoded[i].ok()) continue;
-    const Payload& payload = decoded[i]->payload;
-    if (const auto* part = std::get_if<RegisterPart>(&payload)) {
-      const absl::Status status =
-          context == nullptr
-              ? Reject("record.out-of-order", "a register part before the poll was opened")
-              : CheckRegisterPart(*context, *part);
-      if (!status.ok()) decoded[i] = status;
-    } else if (decoded[i]->ballot.has_value()) {
-      ballot_of.push_back(i);
-    }
+  for (const RawPayload& payload : payloads) {
+    decoded.push_back(Decode(definition, context, payload));
   }
-  // `decoded` no longer grows: pointers into it stay valid.
-  for (const size_t i : ballot_of) {
-    const auto& cast = std::get<BallotCast>(decoded[i]->payload);
-    const DecodedBallot& ballot = *decoded[i]->ballot;
-    ballots.push_back({&context->styles[cast.style], &ballot.ballot, ballot.elements});
-  }
-  const std::vector<absl::Status> verdicts = crypto::CheckBallots(ballots);
-  for (size_t b = 0; b < ballots.size(); ++b) {
-    if (!verdicts[b].ok()) decoded[ballot_of[b]] = verdicts[b];
-  }
-
+  CheckRegisterParts(context, decoded);
+  CheckBallotProofs(context, decoded);
   std::vector<absl::StatusOr<CheckedPayload>> checked;
   checked.reserve(payloads.size());
   for (size_t i = 0; i < payloads.size(); ++i) {
-    if (!decoded[i].ok()) {
-      checked.push_back(decoded[i].status());
-    } else {
-      checked.push_back(CheckedPayload(std::move(decoded[i]->payload),
-                                       std::move(decoded[i]->ballot),
-                                       crypto::HashSha256(payloads[i].bytes)));
-    }
+    checked.push_back(PayloadChecks::Take(std::move(decoded[i]), payloads[i]));
   }
   return checked;
 }
 
 absl::StatusOr<CheckedPayload> DecodeStored(const Definition* definition,
                                             const PollContext* context, const RawPayload& payload) {
-  URNA_ASSIGN_OR_RETURN(Decoded decoded, DecodeWithBallot(definition, context, payload));
-  return CheckedPayload(std::move(decoded.payload), std::move(decoded.ballot),
-                        crypto::HashSha256(payload.bytes));
+  return PayloadChecks::Take(Decode(definition, context, payload), payload);
 }
 
 // --- Names ---------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ struct DecodedBallot {
   std::vector<crypto::vartime::Element> elements;
 };
 
-/// A payload that was decoded and, for ballots and register parts, whose proofs hold. Only the
+/// A payload that was decoded and, for ballots and register parts, whose proofs hold. Only the two
 /// functions below make one, so that nothing unchecked reaches the state.
 class CheckedPayload {
  public:
@@ -51,11 +51,7 @@ class CheckedPayload {
   const Hash32& hash() const { return hash_; }
 
  private:
-  friend std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(const Definition*,
-                                                                   const PollContext*,
-                                                                   std::span<const RawPayload>);
-  friend absl::StatusOr<CheckedPayload> DecodeStored(const Definition*, const PollContext*,
-                                                     const RawPayload&);
+  friend struct PayloadChecks;
   friend class State;
   CheckedPayload(Payload payload, std::optional<DecodedBallot> ballot, const Hash32& hash)
       : payload_(std::move(payload)), ballot_(std::move(ballot)), hash_(hash) {}
@@ -72,8 +68,8 @@ std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(const Definition* defi
                                                           const PollContext* context,
                                                           std::span<const RawPayload> payloads);
 
-/// For the server's own restart: decodes a record that it had checked before it stored it, under
-/// the hash chain that its store has just verified. Never for bytes that came from elsewhere.
+/// Decodes a payload whose proofs were checked before, and does not check them again. Only
+/// Replay::Trust says when.
 absl::StatusOr<CheckedPayload> DecodeStored(const Definition* definition,
                                             const PollContext* context, const RawPayload& payload);
 

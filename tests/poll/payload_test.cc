@@ -105,6 +105,51 @@ TEST(Payload, ASignatureIsBoundToPollStepCounterPlaceAndBody) {
   EXPECT_NE(trustee, poll::ParticipantMessage("trustee", RecordKind::kDealt, {1}, 2, 3, "bodY"));
 }
 
+/// Points are decoded all at once; what is said of a bad one is what is said of it alone.
+TEST(Payload, NamesTheBadPointOfAPartAndGivesTheCoordinatesOfGoodOnes) {
+  poll::RegisterPart part;
+  for (uint64_t i = 0; i < 5; ++i) {
+    const auto point = [&](uint64_t n) { return crypto::MulBase(Scalar::FromU64(10 * i + n)); };
+    poll::RegisterEntry entry;
+    entry.credential = point(1);
+    entry.offer = {point(2), point(3)};
+    entry.c = Scalar::FromU64(i);
+    entry.signature.U = point(4);
+    part.entries.push_back(entry);
+  }
+  const std::string good = poll::EncodePayload(part);
+  std::vector<crypto::vartime::Element> elements;
+  const auto decoded = poll::DecodeRegisterPart(good, &elements);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  ASSERT_EQ(elements.size(), 5 * poll::kRegisterEntryPoints);
+  const std::vector<Point> points = crypto::ToPoints(elements);
+  for (size_t i = 0; i < 5; ++i) {
+    const poll::RegisterEntry& entry = part.entries[i];
+    const std::vector<Point> expected = {entry.credential, entry.offer.A, entry.offer.C,
+                                         entry.signature.U};
+    EXPECT_EQ(std::vector<Point>(points.begin() + static_cast<ptrdiff_t>(4 * i),
+                                 points.begin() + static_cast<ptrdiff_t>(4 * i + 4)),
+              expected);
+  }
+  const std::vector<std::pair<size_t, std::string>> fields = {
+      {0, "credential"}, {34, "A"}, {66, "C"}, {226, "U"}};
+  for (size_t i = 0; i < 5; ++i) {
+    for (const auto& [offset, name] : fields) {
+      const size_t at = 1 + i * poll::kRegisterEntryBytes + offset;
+      const auto refused = [&](std::string bytes) {
+        const auto status =
+            poll::DecodePayload(static_cast<uint8_t>(poll::RecordKind::kRegisterPart), bytes,
+                                nullptr)
+                .status();
+        EXPECT_TRUE(std::string(status.message()).starts_with(name + ": ")) << status;
+        return base::RejectId(status);
+      };
+      EXPECT_EQ(refused(std::string(good).replace(at, 32, 32, '\0')), "point.identity");
+      EXPECT_EQ(refused(std::string(good).replace(at, 32, 32, '\xff')), "point.not-canonical");
+    }
+  }
+}
+
 TEST(Payload, PartsAreFullButTheLast) {
   std::vector<poll::RollEntry> entries(poll::kRollEntriesPerPart * 2 + 1, {Point::Base(), 3});
   const auto parts = poll::SplitRoll(entries);

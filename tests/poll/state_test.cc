@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <span>
+
 #include "base/status.h"
 #include "base/text.h"
 #include "ledger/record.h"
@@ -349,6 +352,72 @@ TEST(Replay, ReachesTheSameStateWhateverThePieces) {
     EXPECT_TRUE(faults.empty()) << faults[0];
     EXPECT_EQ(replay.state().root(), e.state().root());
     EXPECT_EQ(replay.state().phase(), Phase::kCertified);
+  }
+}
+
+TEST(Replay, AppliesRunsThatWereCheckedLongBefore) {
+  TestElection e;
+  e.RunAll();
+  using Trust = poll::Replay::Trust;
+  uint64_t accepted = 0;
+  poll::Replay replay(
+      Trust::kNothing, [&](uint64_t i) -> absl::StatusOr<std::string> { return e.records().at(i); },
+      [&](uint64_t i, uint8_t, const absl::Status& s) { ADD_FAILURE() << i << ": " << s; },
+      poll::Sequentially);
+  const auto on_accepted = [&](uint64_t index, const poll::CheckedPayload& payload) {
+    EXPECT_EQ(index, accepted++);
+    EXPECT_EQ(static_cast<char>(payload.kind()), e.records()[index][1]);
+  };
+  std::deque<poll::Replay::Run> runs;
+  for (std::span<const std::string> left = e.records(); !left.empty();) {
+    const size_t size = std::min<size_t>(5, left.size());
+    runs.emplace_back(Trust::kNothing, left.first(size)).Check(replay.basis());
+    left = left.subspan(size);
+  }
+  size_t again = 0;
+  for (poll::Replay::Run& run : runs) {
+    while (!replay.Apply(run, on_accepted)) {
+      run.Check(replay.basis());
+      ++again;
+    }
+  }
+  EXPECT_GE(again, 2u);  // after the definition and after the opening
+  EXPECT_EQ(accepted, e.records().size());
+  EXPECT_EQ(replay.state().root(), e.state().root());
+}
+
+TEST(Replay, TakesNoRunThatWasCheckedUnderAnotherTrust) {
+  TestElection e;
+  e.Define();
+  poll::Replay replay(
+      poll::Replay::Trust::kNothing,
+      [](uint64_t) -> absl::StatusOr<std::string> { return absl::InternalError("none"); },
+      [](uint64_t, uint8_t, const absl::Status&) {}, poll::Sequentially);
+  for (const auto trust : {poll::Replay::Trust::kOwnStore, poll::Replay::Trust::kClaim}) {
+    poll::Replay::Run run(trust, e.records());
+    run.Check(replay.basis());
+    EXPECT_DEATH((void)replay.Apply(run), "under the trust that it was checked under");
+  }
+}
+
+TEST(ClaimedReplay, GivesItsStateOnlyForTheRootOfTheClaim) {
+  TestElection e;
+  e.RunAll();
+  for (const bool right : {true, false}) {
+    poll::ClaimedReplay claim(
+        [&](uint64_t i) -> absl::StatusOr<std::string> { return e.records().at(i); },
+        [&](uint64_t i, uint8_t, const absl::Status& s) { ADD_FAILURE() << i << ": " << s; });
+    poll::Replay::Run run(poll::Replay::Trust::kClaim, e.records());
+    do run.Check(claim.basis());
+    while (!claim.Apply(run));
+    EXPECT_EQ(claim.size(), e.records().size());
+    Hash32 root = e.state().root();
+    if (!right) root[31] ^= 1;
+    const auto state = std::move(claim).Confirm(root);
+    EXPECT_EQ(base::RejectId(state.status()), right ? "" : "checkpoint.root");
+    if (right) {
+      EXPECT_EQ(state->root(), root);
+    }
   }
 }
 
