@@ -30,7 +30,7 @@ void VerifyLedger(benchmark::State& state) {
     verifier::Inputs inputs;
     inputs.folder = exported;
     inputs.poll = election.state().poll();
-    inputs.threads = static_cast<unsigned>(state.range(1));
+    inputs.work.threads = static_cast<unsigned>(state.range(1));
     if (!verifier::Verify(inputs, {}, stop).ok()) state.SkipWithError("not verified");
   }
   const auto ballots = static_cast<double>(election.state().ballot_records());

@@ -66,12 +66,13 @@ cli::Facts Documentation() {
       {"1", "something is wrong; the report says what and where, or evidence proves it"},
       {"2", "the export or a named file cannot be read, or wrong usage"},
       {"3",
-       "nothing wrong so far, but not certified yet, or --poll was not given; with --log: the "
-       "evidence proves nothing"},
+       "nothing wrong so far, but not certified yet, or --poll was not given, or --since left "
+       "proofs unchecked; with --log: the evidence proves nothing"},
       {"130", "interrupted; nothing was decided"}};
   facts.examples = {
       "urna ledger export --poll 3f...9a --folder ledger --server vote.example:7443",
       "urna-verify ledger --poll 3f...9a --receipt my.wallet.receipt-1",
+      "urna-verify ledger --poll 3f...9a --since monday",
       "urna-verify ledger --poll 3f...9a --protocol result.html",
       "urna-verify --log vote.example/budget+1f4e...+AcT9... --evidence fork.evidence"};
   facts.see_also = {"urna-ledger(1)", "urna-receipt(1)"};
@@ -124,7 +125,10 @@ int Main(int argc, char** argv) {
   app.add_option("--receipt", inputs.receipts, "A receipt of a ballot; repeatable")
       ->allow_extra_args(false);
   app.add_option("--since", older,
-                 "Folder of an older export that must be a beginning of this one");
+                 "Folder of an older export, or its checkpoint file, that you audited without a "
+                 "fault: if this ledger begins with it, the proofs of its ballots and register "
+                 "entries are not checked again, and the report says so. All else is. To have all "
+                 "checked, give its checkpoint with --checkpoint instead");
   app.add_option("--checkpoint", inputs.checkpoints,
                  "A signed checkpoint from elsewhere, cosigned or not; repeatable")
       ->allow_extra_args(false);
@@ -138,7 +142,8 @@ int Main(int argc, char** argv) {
                  "nothing else")
       ->needs(evidence)
       ->excludes(folder);
-  app.add_option("--threads", inputs.threads, "Threads to check proofs with (default: all cores)")
+  app.add_option("--threads", inputs.work.threads,
+                 "Threads to check proofs with (default: all cores)")
       ->check(CLI::Range(1, 256));
   app.add_option("--protocol", protocol,
                  "Also write the record of the result here, the official document of the count: "
@@ -148,7 +153,7 @@ int Main(int argc, char** argv) {
   cli::NameValues(&app, {{"EXPORT", "DIR"},
                          {"--poll", "ID"},
                          {"--receipt", "FILE"},
-                         {"--since", "DIR"},
+                         {"--since", "FILE"},
                          {"--checkpoint", "FILE"},
                          {"--evidence", "FILE"},
                          {"--log", "KEY"},

@@ -40,6 +40,19 @@ uint64_t Participants(const Report& report) {
   return report.distinct_ballots + (report.result.has_value() ? report.result->paper_cards : 0);
 }
 
+/// "" for none.
+std::string Count(uint64_t number, std::string_view one, std::string_view many) {
+  return number == 0 ? "" : Cat(number, " ", number == 1 ? one : many);
+}
+
+std::string Words(const Taken& taken) {
+  const std::string ballots = Count(taken.ballots, "ballot", "ballots");
+  const std::string entries = Count(taken.register_entries, "register entry", "register entries");
+  return Cat("The proofs of ", ballots, ballots.empty() || entries.empty() ? "" : " and ", entries,
+             " were not checked again: that they hold is what you say who audited ", taken.from,
+             ". Without --since all are checked.");
+}
+
 bool Final(Phase phase) { return phase == Phase::kCertified || phase == Phase::kCancelled; }
 
 // --- Text ----------------------------------------------------------------------------------------
@@ -177,6 +190,8 @@ std::string_view VerdictName(Verdict verdict) {
       return "FAIL";
     case Verdict::kSkipped:
       return "SKIPPED";
+    case Verdict::kTaken:
+      return "TAKEN";
   }
   return "";
 }
@@ -200,13 +215,19 @@ void Check::Skip(std::string_view why) {
   note = why;
 }
 
+void Check::Take(std::string_view why) {
+  if (verdict == Verdict::kFail) return;
+  verdict = Verdict::kTaken;
+  note = why;
+}
+
 bool Report::failed() const {
   return std::ranges::any_of(checks, [](const Check& c) { return c.verdict == Verdict::kFail; });
 }
 
 int Report::ExitCode() const {
   if (failed()) return kExitFailed;
-  return pinned && Final(phase) ? kExitClean : kExitIncomplete;
+  return pinned && Final(phase) && !taken.has_value() ? kExitClean : kExitIncomplete;
 }
 
 std::string Report::Summary() const {
@@ -225,17 +246,17 @@ std::string Report::Summary() const {
   }
   const std::string unpinned =
       " Whether this is the poll you mean was not checked: name its id with --poll.";
+  const std::string missing =
+      Cat(pinned ? "" : unpinned, taken.has_value() ? Cat(" ", Words(*taken)) : "");
   if (!Final(phase)) {
     return Cat("INCOMPLETE: nothing is wrong so far, but the poll is not certified (it is ",
-               poll::PhaseName(phase), ").", pinned ? "" : unpinned, rehearsal);
+               poll::PhaseName(phase), ").", missing, rehearsal);
   }
-  const std::string_view found =
-      phase == Phase::kCertified
-          ? "every check that could be made passed, and the certified result follows from this "
-            "ledger."
-          : "every check that could be made passed; the poll was cancelled and has no result.";
-  if (!pinned) return Cat("INCOMPLETE: ", found, unpinned, rehearsal);
-  return Cat("VERIFIED: ", found, rehearsal);
+  const std::string found =
+      Cat("every check that ", taken.has_value() ? "was" : "could be", " made passed",
+          phase == Phase::kCertified ? ", and the certified result follows from this ledger."
+                                     : "; the poll was cancelled and has no result.");
+  return Cat(missing.empty() ? "VERIFIED: " : "INCOMPLETE: ", found, missing, rehearsal);
 }
 
 std::string ToText(const Report& report) {
@@ -346,6 +367,12 @@ std::string ToJson(const Report& report) {
                     {"root", base::Hex(report.root)},
                     {"poll_id", base::Hex(report.poll)},
                     {"poll_id_pinned", report.pinned}};
+  if (report.taken.has_value()) {
+    json["taken"] = {{"from", report.taken->from},
+                     {"records", report.taken->records},
+                     {"ballots", report.taken->ballots},
+                     {"register_entries", report.taken->register_entries}};
+  }
   ordered_json checks = ordered_json::array();
   for (const Check& check : report.checks) checks.push_back(CheckJson(check));
   json["checks"] = std::move(checks);
@@ -393,6 +420,8 @@ absl::StatusOr<std::string> ResultDocument(const Report& report, documents::Form
     why = report.Summary();
   } else if (!report.pinned) {
     why = "the poll that it must be was not named (--poll)";
+  } else if (report.taken.has_value()) {
+    why = Words(*report.taken);
   } else if (!report.facts.has_value()) {
     why = Cat("the poll is ", poll::PhaseName(report.phase), ", neither certified nor cancelled");
   }

@@ -18,8 +18,13 @@ namespace urna::verifier {
 
 using crypto::Hash32;
 
-enum class Verdict : uint8_t { kPass, kFail, kSkipped };
-/// "PASS", "FAIL", "SKIPPED".
+enum class Verdict : uint8_t {
+  kPass,
+  kFail,
+  kSkipped,  ///< there was nothing to check
+  kTaken,  ///< nothing wrong in what was checked; the rest the auditor says to have checked before
+};
+/// "PASS", "FAIL", "SKIPPED", "TAKEN".
 std::string_view VerdictName(Verdict verdict);
 
 /// One thing that is wrong.
@@ -46,6 +51,15 @@ struct Check {
   /// Have no effect on a check that failed.
   void Pass(std::string_view why);
   void Skip(std::string_view why);
+  void Take(std::string_view why);
+};
+
+/// What was not checked again because the auditor says to have checked it in an older export.
+struct Taken {
+  std::string from;               ///< that export
+  uint64_t records = 0;           ///< it has
+  uint64_t ballots = 0;           ///< whose proofs and tokens
+  uint64_t register_entries = 0;  ///< whose signatures and answers
 };
 
 /// What an audit found.
@@ -58,6 +72,8 @@ struct Report {
   bool pinned = false;        ///< the auditor said which poll it must be, and it is
   /// One of each kind in the order of CheckId; one for each file that the auditor holds.
   std::vector<Check> checks;
+
+  std::optional<Taken> taken;  ///< none if all was checked
 
   poll::Phase phase = poll::Phase::kEmpty;
   std::string reason;                                  ///< why cancelled, paused or failed
@@ -73,7 +89,7 @@ struct Report {
 
   bool failed() const;
   /// 0 complete and clean, of the poll that was asked for; 1 something failed; 3 clean so far, but
-  /// not certified or not pinned.
+  /// not certified, not pinned, or in part taken from an older audit.
   int ExitCode() const;
   /// The overall verdict in one line of plain words.
   std::string Summary() const;
@@ -92,7 +108,8 @@ std::string ToJson(const Report& report);
 
 /// The record of the result that follows from a ledger without a fault.
 /// Errors: FailedPrecondition naming why there is none: a check failed, the poll that was asked for
-/// was not named, or it is neither certified nor cancelled; Internal as documents::ResultDocument.
+/// was not named, not all was checked, or it is neither certified nor cancelled; Internal as
+/// documents::ResultDocument.
 absl::StatusOr<std::string> ResultDocument(const Report& report, documents::Format format);
 
 }  // namespace urna::verifier

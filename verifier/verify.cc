@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <map>
 #include <memory>
-#include <thread>
+#include <system_error>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "base/bytes.h"
 #include "base/codec.h"
 #include "base/file.h"
@@ -23,7 +23,7 @@
 #include "ledger/tiles.h"
 #include "poll/payload.h"
 #include "poll/replay.h"
-#include "verifier/bundle_stream.h"
+#include "verifier/pipeline.h"
 #include "verifier/witnesses.h"
 
 namespace urna::verifier {
@@ -34,10 +34,6 @@ using poll::Phase;
 using poll::RecordKind;
 
 constexpr size_t kMaxAuditorFile = size_t{1} << 20;
-/// Records replayed at once: enough for every core to find work, never more than these bytes.
-constexpr size_t kBatchRecordsPerThread = 256;
-constexpr size_t kMinBatchRecords = 1024;
-constexpr size_t kMaxBatchBytes = size_t{32} << 20;
 
 std::string Message(const absl::Status& status) {
   return std::string(status.message().data(), status.message().size());
@@ -53,18 +49,6 @@ Fault FaultOf(const absl::Status& status) {
 
 Fault FaultOf(std::string_view id, std::string_view text) {
   return {.record = std::nullopt, .kind = "", .id = std::string(id), .text = std::string(text)};
-}
-
-/// Spreads work over `threads` threads, the calling one among them.
-void InParallel(unsigned threads, size_t count, const std::function<void(size_t)>& work) {
-  std::atomic<size_t> next = 0;
-  const auto run = [&] {
-    for (size_t i = next++; i < count; i = next++) work(i);
-  };
-  std::vector<std::thread> helpers;
-  for (size_t i = 1; i < std::min<size_t>(threads, count); ++i) helpers.emplace_back(run);
-  run();
-  for (std::thread& helper : helpers) helper.join();
 }
 
 /// A signed checkpoint that the auditor holds, from a file of its own or an older export.
@@ -137,9 +121,15 @@ bool Final(Phase phase) { return phase == Phase::kCertified || phase == Phase::k
 
 class Audit {
  public:
-  Audit(const Inputs& inputs, const OnProgress& on_progress, const std::atomic<bool>& stop)
-      : inputs_(inputs), on_progress_(on_progress), stop_(stop), threads_(inputs.threads) {
-    if (threads_ == 0) threads_ = std::max(1U, std::thread::hardware_concurrency());
+  /// What the auditor says to have checked in the older export is checked again, or is not.
+  enum class Older : uint8_t { kChecked, kTaken };
+
+  Audit(Older older, const Inputs& inputs, const OnProgress& on_progress,
+        const std::atomic<bool>& stop)
+      : take_older_(older == Older::kTaken),
+        inputs_(inputs),
+        on_progress_(on_progress),
+        stop_(stop) {
     report_.folder = inputs.folder;
     for (size_t i = 0; i < kCheckCount; ++i) {
       checks_[i].id = static_cast<CheckId>(i);
@@ -147,7 +137,8 @@ class Audit {
     }
   }
 
-  absl::StatusOr<Report> Run() {
+  /// Nothing if this is not the ledger whose beginning the auditor says to have checked.
+  absl::StatusOr<std::optional<Report>> Run() {
     URNA_RETURN_IF_ERROR(ReadHeldFiles());
     auto reader = ledger::ExportReader::Open(inputs_.folder);
     if (!reader.ok()) {
@@ -163,6 +154,7 @@ class Audit {
       Of(CheckId::kExportFiles).Fail(FaultOf(fault));
     }
     URNA_RETURN_IF_ERROR(Stream());
+    if (claim_ != nullptr) return std::nullopt;
     Judge();
     return Finish();
   }
@@ -176,10 +168,14 @@ class Audit {
 
   absl::Status ReadHeldFiles() {
     if (inputs_.older.has_value()) {
-      const std::string path = Cat(*inputs_.older, "/checkpoint");
+      std::error_code error;
+      const std::string path = std::filesystem::is_directory(*inputs_.older, error)
+                                   ? Cat(*inputs_.older, "/checkpoint")
+                                   : *inputs_.older;
       URNA_ASSIGN_OR_RETURN(std::string note, base::ReadFile(path, kMaxAuditorFile));
       older_ = HeldNote{*inputs_.older, std::move(note)};
       Want(older_->note);
+      if (take_older_) claimed_ = SizeIn(older_->note).value_or(0);
     }
     for (const std::string& path : inputs_.checkpoints) {
       URNA_ASSIGN_OR_RETURN(std::string note, base::ReadFile(path, kMaxAuditorFile));
@@ -207,48 +203,42 @@ class Audit {
   // --- Streaming ---
 
   absl::Status Stream() {
-    replay_ = std::make_unique<poll::Replay>(
-        poll::Replay::Trust::kNothing, [this](uint64_t index) { return reader_->ReadEntry(index); },
-        [this](uint64_t index, uint8_t kind, const absl::Status& fault) {
-          TakeFault(index, kind, fault);
-        },
-        [this](size_t count, const std::function<void(size_t)>& work) {
-          InParallel(threads_, count, work);
-        });
+    if (claimed_ > 0) {
+      claim_ = std::make_unique<poll::ClaimedReplay>(RecordReader(), FaultTaker());
+      if (claimed_ > report_.size) return absl::OkStatus();
+    } else {
+      Replay(poll::State(RecordReader()));
+    }
     tiles_ = std::make_unique<ledger::TileBuilder>(
         [this](const ledger::TileId& id, const std::string& bytes) { CompareTile(id, bytes); });
-    const size_t batch_records =
-        std::max(kMinBatchRecords, kBatchRecordsPerThread * size_t{threads_});
-    std::vector<std::string> batch;
-    size_t batch_bytes = 0;
     NoteRoot();
-    BundleStream stream(*reader_);
-    for (;;) {
-      BundleStream::Bundle bundle = stream.Next();
-      if (stop_) return absl::CancelledError("interrupted");
-      if (!bundle.status.ok()) {
-        // A bundle that is not there stands in the list of missing files.
-        if (!absl::IsNotFound(bundle.status) || reader_->file_faults().empty()) {
-          Of(CheckId::kExportFiles).Fail(FaultOf(bundle.status));
-        }
-        break;
-      }
-      if (bundle.entries.empty()) break;
-      for (std::string& record : bundle.entries) {
-        batch_bytes += record.size();
-        batch.push_back(std::move(record));
-      }
-      if (batch.size() >= batch_records || batch_bytes >= kMaxBatchBytes) {
-        Replay(batch);
-        batch.clear();
-        batch_bytes = 0;
-      }
+    const absl::Status read = StreamRecords(
+        *reader_, inputs_.work, claimed_, [this](Piece& piece) { return Apply(piece); }, stop_);
+    if (absl::IsCancelled(read)) return read;
+    if (claim_ != nullptr) return absl::OkStatus();
+    // A bundle that is not there stands in the list of missing files.
+    if (!read.ok() && (!absl::IsNotFound(read) || reader_->file_faults().empty())) {
+      Of(CheckId::kExportFiles).Fail(FaultOf(read));
     }
-    Replay(batch);
     if (Complete()) {
       for (const auto& [id, bytes] : tiles_->Partials()) CompareTile(id, bytes);
     }
     return absl::OkStatus();
+  }
+
+  poll::State::ReadRecord RecordReader() const {
+    return [this](uint64_t index) { return reader_->ReadEntry(index); };
+  }
+
+  poll::Replay::OnFault FaultTaker() {
+    return [this](uint64_t index, uint8_t kind, const absl::Status& fault) {
+      TakeFault(index, kind, fault);
+    };
+  }
+
+  void Replay(poll::State state) {
+    replay_ = std::make_unique<poll::Replay>(poll::Replay::Trust::kNothing, std::move(state),
+                                             FaultTaker(), poll::Sequentially);
   }
 
   bool Complete() const { return report_.records_read == report_.size; }
@@ -258,25 +248,46 @@ class Audit {
     if (wanted != wanted_roots_.end()) wanted->second = tiles_->Root();
   }
 
-  void Replay(const std::vector<std::string>& batch) {
-    const uint64_t first = report_.records_read;
-    for (const std::string& bytes : batch) {
+  Applied Apply(Piece& piece) {
+    const auto on_accepted = [this](uint64_t index, const poll::CheckedPayload& p) {
+      TakeAccepted(index, p);
+    };
+    const bool whole = claim_ != nullptr ? claim_->Apply(piece.run, on_accepted)
+                                         : replay_->Apply(piece.run, on_accepted);
+    const uint64_t end = claim_ != nullptr ? claim_->size() : state().size();
+    while (report_.records_read < end) {
+      const size_t i = report_.records_read - piece.first;
       const auto wanted = wanted_records_.find(report_.records_read);
-      if (wanted != wanted_records_.end()) wanted->second.bytes = bytes;
-      tiles_->Append(ledger::LeafHash(bytes));
+      if (wanted != wanted_records_.end()) wanted->second.bytes = piece.records[i];
+      tiles_->Append(piece.run.leaf(i));
       ++report_.records_read;
       NoteRoot();
     }
-    refused_.clear();
-    replay_->Append(batch);
-    for (size_t i = 0; i < batch.size(); ++i) {
-      if (!refused_.contains(first + i)) TakeAccepted(first + i, batch[i]);
-    }
-    for (const auto& [index, id] : refused_) {
-      const auto wanted = wanted_records_.find(index);
-      if (wanted != wanted_records_.end()) wanted->second.refused = id;
-    }
     if (on_progress_) on_progress_(report_.records_read, report_.size);
+    if (claim_ != nullptr && report_.records_read == claimed_) {
+      if (!ConfirmClaim()) return {Applied::Outcome::kEnough, {}};
+    }
+    return {whole ? Applied::Outcome::kWhole : Applied::Outcome::kCheckAgain,
+            claim_ != nullptr ? claim_->basis() : replay_->basis()};
+  }
+
+  /// Whether the records so far are those of the older export, under its signed root. Only then is
+  /// there a state to go on from.
+  bool ConfirmClaim() {
+    const auto definition = claim_->basis().definition;
+    if (definition == nullptr) return false;
+    const auto checkpoint = ledger::OpenCheckpoint(older_->note, definition->ballot_box);
+    if (!checkpoint.ok()) return false;
+    auto state = std::move(*claim_).Confirm(checkpoint->root);
+    if (!state.ok()) return false;
+    claim_.reset();
+    Replay(*std::move(state));
+    if (taken_.ballots + taken_.register_entries > 0) {
+      taken_.from = older_->path;
+      taken_.records = claimed_;
+      report_.taken = taken_;
+    }
+    return true;
   }
 
   void TakeFault(uint64_t index, uint8_t kind, const absl::Status& status) {
@@ -284,31 +295,35 @@ class Audit {
     fault.record = index;
     fault.kind = poll::KindName(kind);
     const CheckId check = CheckFor(kind, base::RejectId(status));
+    const auto wanted = wanted_records_.find(index);
     // The chain is judged apart from what the record says, which may be accepted all the same.
-    if (check != CheckId::kChain) refused_[index] = fault.id;
+    if (check != CheckId::kChain && wanted != wanted_records_.end()) {
+      wanted->second.refused = fault.id;
+    }
     if (fault.id == "certificate.differs" && !certificate_refused_.has_value()) {
       certificate_refused_ = index;
     }
     Of(check).Fail(std::move(fault));
   }
 
-  void TakeAccepted(uint64_t index, std::string_view bytes) {
-    const auto record = ledger::DecodeRecord(bytes);
-    if (!record.ok()) return;
-    ++accepted_[record->kind];
-    if (record->kind == static_cast<uint8_t>(RecordKind::kClosed)) closed_at_ = index;
-    if (record->kind != static_cast<uint8_t>(RecordKind::kRegisterMissing)) return;
-    const auto payload =
-        poll::DecodePayload(record->kind, record->payload, state().definition().get());
-    if (!payload.ok()) return;
-    const auto& missing = std::get<poll::RegisterMissing>(*payload);
+  void TakeAccepted(uint64_t index, const poll::CheckedPayload& accepted) {
+    const RecordKind kind = accepted.kind();
+    ++accepted_[static_cast<uint8_t>(kind)];
+    if (kind == RecordKind::kClosed) closed_at_ = index;
+    if (claim_ != nullptr) {
+      const auto* part = std::get_if<poll::RegisterPart>(&accepted.payload());
+      if (part != nullptr) taken_.register_entries += part->entries.size();
+      if (kind == RecordKind::kBallotCast) ++taken_.ballots;
+    }
+    const auto* missing = std::get_if<poll::RegisterMissing>(&accepted.payload());
+    if (missing == nullptr) return;
     Of(CheckId::kEligibility)
         .Fail({.record = index,
-               .kind = poll::KindName(record->kind),
+               .kind = poll::KindName(static_cast<uint8_t>(kind)),
                .id = "register.missing",
                .text = Cat(
-                   "the register of issuer ", missing.issuer,
-                   " never came, so nobody can check who was given a ballot: ", missing.reason)});
+                   "the register of issuer ", missing->issuer,
+                   " never came, so nobody can check who was given a ballot: ", missing->reason)});
   }
 
   void CompareTile(const ledger::TileId& id, const std::string& expected) {
@@ -497,6 +512,11 @@ class Audit {
          {CheckId::kBallotProofs, CheckId::kBallotTokens, CheckId::kBallotOrder}) {
       PassIf(id, ballots, Cat(s.ballot_records(), " ballots"), no_ballot);
     }
+    for (const CheckId id : {CheckId::kBallotProofs, CheckId::kBallotTokens}) {
+      if (taken_.ballots == 0) break;
+      Of(id).Take(Cat(s.ballot_records() - taken_.ballots, " of ", s.ballot_records(),
+                      " ballots; those in ", taken_.from, " were not checked again"));
+    }
     PassIf(CheckId::kIssuanceCounts, Accepted(RecordKind::kIssuanceCounted) > 0,
            Cat(Accepted(RecordKind::kIssuanceCounted), " counts"), "no issuer counted yet");
     const uint64_t steps = Accepted(RecordKind::kPaused) + Accepted(RecordKind::kResumed) +
@@ -512,8 +532,13 @@ class Audit {
     const uint64_t sealed = Accepted(RecordKind::kRegisterSealed);
     const uint64_t missing = Accepted(RecordKind::kRegisterMissing);
     const std::string found = Cat(sealed, " of ", issuers, " registers are sealed");
-    PassIf(CheckId::kRegisters, sealed > 0 && sealed + missing == issuers, found,
+    const bool settled = sealed > 0 && sealed + missing == issuers;
+    PassIf(CheckId::kRegisters, settled, found,
            closed_at_.has_value() ? found : "the poll is not closed");
+    if (settled && taken_.register_entries > 0) {
+      Of(CheckId::kRegisters)
+          .Take(Cat(found, "; the entries in ", taken_.from, " were not checked again"));
+    }
     // A register that is missing has made this check fail.
     PassIf(CheckId::kEligibility, sealed > 0 && sealed == issuers, found,
            closed_at_.has_value() ? found : "the poll is not closed");
@@ -762,7 +787,7 @@ class Audit {
 
   // --- After ---
 
-  absl::StatusOr<Report> Finish() {
+  absl::StatusOr<std::optional<Report>> Finish() {
     for (Check& check : checks_) {
       const auto several = several_.find(check.id);
       if (several == several_.end()) {
@@ -776,7 +801,7 @@ class Audit {
       URNA_ASSIGN_OR_RETURN(report_.facts,
                             documents::GatherFacts(state(), report_.result, reader_->note()));
     }
-    return std::move(report_);
+    return std::optional<Report>(std::move(report_));
   }
 
   struct Wanted {
@@ -784,10 +809,10 @@ class Audit {
     std::optional<std::string> refused;  // the id of the fault
   };
 
+  const bool take_older_;
   const Inputs& inputs_;
   const OnProgress& on_progress_;
   const std::atomic<bool>& stop_;
-  unsigned threads_;
 
   // What the auditor holds, and what has to be remembered of the stream to judge it.
   std::optional<HeldNote> older_;
@@ -799,11 +824,14 @@ class Audit {
   std::vector<std::string> good_notes_;                     // checkpoints that this ledger extends
 
   std::unique_ptr<ledger::ExportReader> reader_;
+  // Of the first `claimed_` records, until it is known whether they are those of the older export.
+  std::unique_ptr<poll::ClaimedReplay> claim_;
+  uint64_t claimed_ = 0;
+  Taken taken_;
   std::unique_ptr<poll::Replay> replay_;
   std::unique_ptr<ledger::TileBuilder> tiles_;
   uint64_t tiles_compared_ = 0;
-  absl::flat_hash_map<uint64_t, std::string> refused_;  // of the batch being replayed: id
-  std::array<uint64_t, 256> accepted_{};                // records by kind
+  std::array<uint64_t, 256> accepted_{};  // records by kind
   std::optional<uint64_t> closed_at_;
   std::optional<uint64_t> certificate_refused_;
 
@@ -816,7 +844,15 @@ class Audit {
 
 absl::StatusOr<Report> Verify(const Inputs& inputs, const OnProgress& on_progress,
                               const std::atomic<bool>& stop) {
-  return Audit(inputs, on_progress, stop).Run();
+  std::optional<Report> report;
+  if (inputs.older.has_value()) {
+    URNA_ASSIGN_OR_RETURN(report, Audit(Audit::Older::kTaken, inputs, on_progress, stop).Run());
+  }
+  if (!report.has_value()) {
+    // A claim about another ledger is worth nothing: all of this one is checked.
+    URNA_ASSIGN_OR_RETURN(report, Audit(Audit::Older::kChecked, inputs, on_progress, stop).Run());
+  }
+  return *std::move(report);
 }
 
 }  // namespace urna::verifier

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -225,14 +226,137 @@ class OlderExport : public Held {
   }
 };
 
-TEST_F(OlderExport, ThatIsABeginningPasses) {
+TEST_F(OlderExport, ThatIsABeginningLeavesItsProofsUncheckedAndSaysSo) {
   const Audited audited = Run({"--since", Older(First(Ballot(4)))});
-  EXPECT_EQ(audited.exit_code, 0);
+  EXPECT_EQ(audited.exit_code, 3);
+  EXPECT_TRUE(audited.With("PASS").contains("older-export"));
+  EXPECT_EQ(audited.With("FAIL"), Names{});
+  EXPECT_EQ(audited.With("TAKEN"), (Names{"ballot-proofs", "ballot-tokens"}));
+  EXPECT_THAT(Note(audited, "ballot-proofs"), HasSubstr("4 of 8 ballots; those in "));
+  EXPECT_EQ(audited.json["taken"]["records"], Ballot(4));
+  EXPECT_EQ(audited.json["taken"]["ballots"], 4);
+  EXPECT_EQ(audited.json["taken"]["register_entries"], 0);
+  EXPECT_THAT(
+      audited.json["summary"].get<std::string>(),
+      AllOf(HasSubstr("INCOMPLETE"), HasSubstr("The proofs of 4 ballots were not checked")));
+}
+
+TEST_F(OlderExport, OfTheSameLedgerLeavesAllItsProofsUnchecked) {
+  const Audited audited = Run({"--since", Older(records())});
+  EXPECT_EQ(audited.exit_code, 3);
+  EXPECT_EQ(audited.With("FAIL"), Names{});
+  EXPECT_EQ(audited.With("TAKEN"), (Names{"ballot-proofs", "ballot-tokens", "registers"}));
+  EXPECT_EQ(audited.json["taken"]["register_entries"], 6);
+}
+
+TEST_F(OlderExport, WithoutABallotLeavesNothingUnchecked) {
+  for (const uint64_t size : {uint64_t{1}, FindRecord(records(), RecordKind::kOpened) + 1}) {
+    const Audited audited = Run({"--since", Older(First(size))});
+    EXPECT_EQ(audited.exit_code, 0);
+    EXPECT_TRUE(audited.With("PASS").contains("older-export"));
+    EXPECT_FALSE(audited.json.contains("taken"));
+    std::filesystem::remove_all(folder_ / "older");
+  }
+}
+
+TEST_F(OlderExport, MayBeItsCheckpointAlone) {
+  const std::string note = ReadAll(Older(First(Ballot(4))) + "/checkpoint");
+  const Audited audited = Run({"--since", Write("old.checkpoint", note)});
+  EXPECT_EQ(audited.exit_code, 3);
+  EXPECT_EQ(audited.With("TAKEN"), (Names{"ballot-proofs", "ballot-tokens"}));
+}
+
+TEST_F(OlderExport, GivesNoRecordOfTheResult) {
+  const Ran ran = RunVerifier({folder_ / "export", "--poll", PollId(election_), "--since",
+                               Older(First(Ballot(4))), "--protocol", folder_ / "result.txt"});
+  EXPECT_EQ(ran.exit_code, 3);
+  EXPECT_THAT(ran.err, HasSubstr("The proofs of 4 ballots were not checked again"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "result.txt"));
+}
+
+/// A ledger of seven valid ballots and, before them or after them, one whose proof does not hold.
+/// The ballot box made it, signs it, and has chain and tree in order.
+class ForgedBallot : public Held {
+ protected:
+  explicit ForgedBallot(size_t before = 3) {
+    forged_.RunUntilOpen();
+    forged_.now += 3600;
+    for (size_t i = 0; i < 6; ++i) {
+      if (i == before) {
+        honest_ = forged_.records();
+        forged_.tamper_ballot = [](crypto::Ballot& ballot) {
+          ballot.proof.tau = ballot.proof.tau + crypto::Scalar::FromU64(1);
+        };
+      }
+      const auto& shape = forged_.context().styles[forged_.voter(i).style].shape;
+      forged_.Cast(i, TestElection::VotesFor(shape, 0));
+      forged_.tamper_ballot = nullptr;
+    }
+    forged_.WriteExport(folder_ / "forged");
+  }
+  uint64_t Record() const { return honest_.size(); }
+  Audited RunForged(const std::string& since) const {
+    return RunAudit({folder_ / "forged", "--poll", PollId(forged_), "--since", since});
+  }
+  static std::string Named(uint64_t record) {
+    return base::Cat("record ", record, " (ballot cast) ballot.proof-invalid");
+  }
+
+  TestElection forged_;
+  Records honest_;  // before the forged ballot
+};
+
+TEST_F(ForgedBallot, IsNamedWhereItIsNew) {
+  forged_.WriteExport(folder_ / "older", honest_);
+  const Audited audited = RunForged(folder_ / "older");
+  EXPECT_EQ(audited.exit_code, 1);
+  EXPECT_EQ(audited.With("FAIL"), Names{"ballot-proofs"});
+  EXPECT_THAT(audited.Faults("ballot-proofs"), HasSubstr(Named(Record())));
   EXPECT_TRUE(audited.With("PASS").contains("older-export"));
 }
 
-TEST_F(OlderExport, OfTheSameLedgerPasses) {
-  EXPECT_EQ(Run({"--since", Older(records())}).exit_code, 0);
+TEST_F(ForgedBallot, IsNamedInTheOldPartOfAnotherLedgerThanTheAuditorHas) {
+  // What the auditor saw had an honest ballot there.
+  TestElection& election = forged_;
+  Records seen = honest_;
+  seen.push_back(forged_.records()[Record() + 1]);
+  seen = TestElection::Rechain(seen);
+  election.WriteExport(folder_ / "older", seen);
+  const Audited audited = RunForged(folder_ / "older");
+  EXPECT_EQ(audited.exit_code, 1);
+  EXPECT_EQ(audited.With("FAIL"), (Names{"ballot-proofs", "older-export"}));
+  EXPECT_THAT(audited.Faults("ballot-proofs"), HasSubstr(Named(Record())));
+  EXPECT_THAT(audited.Faults("older-export"), HasSubstr("checkpoint.root"));
+  EXPECT_EQ(audited.With("TAKEN"), Names{});
+  EXPECT_FALSE(audited.json.contains("taken"));
+}
+
+TEST_F(ForgedBallot, IsNamedIfTheClaimIsSignedByAnotherKey) {
+  const uint64_t size = forged_.records().size();
+  const std::string note = MakeCheckpoint(forged_.records(), size, forged_.checkpoint_key().name,
+                                          crypto::Ed25519Key::New());
+  const Audited audited = RunForged(Write("claim", note));
+  EXPECT_EQ(audited.With("FAIL"), (Names{"ballot-proofs", "older-export"}));
+  EXPECT_EQ(audited.With("TAKEN"), Names{});
+}
+
+TEST_F(ForgedBallot, IsNamedIfTheClaimIsOfMoreRecordsThanThereAre) {
+  const auto& key = forged_.ballot_box();
+  const std::string origin = forged_.checkpoint_key().name;
+  for (const uint64_t size : {uint64_t{forged_.records().size() + 1}, UINT64_MAX}) {
+    const std::string note = ledger::SignCheckpoint({origin, size, {}}, key);
+    const Audited audited = RunForged(Write("claim", note));
+    EXPECT_EQ(audited.With("FAIL"), (Names{"ballot-proofs", "older-export"}));
+    EXPECT_EQ(audited.With("TAKEN"), Names{});
+  }
+}
+
+// That nobody else stands for old proofs is what the report says, and this shows that it is so.
+TEST_F(ForgedBallot, PassesForTakenOnTheWordOfAnAuditorWhoDidNotLook) {
+  const Audited audited = RunForged(folder_ / "forged");
+  EXPECT_EQ(audited.exit_code, 3);
+  EXPECT_EQ(audited.With("FAIL"), Names{});
+  EXPECT_EQ(audited.With("TAKEN"), (Names{"ballot-proofs", "ballot-tokens"}));
 }
 
 TEST_F(OlderExport, ThatIsNoBeginningFails) {
