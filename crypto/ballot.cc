@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <bit>
 #include <memory>
 #include <numeric>
 #include <utility>
@@ -11,6 +12,8 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "crypto/check.h"
+#include "crypto/consttime/element.h"
+#include "crypto/consttime/table.h"
 #include "crypto/vartime/batch.h"
 
 namespace urna::crypto {
@@ -579,6 +582,36 @@ void CheckTokens(std::span<const BallotToCheck> ballots, std::vector<absl::Statu
   }
 }
 
+/// R = r[c] G and C_i = r[c] K_i + v[c][i] G of each contest c: what encrypts votes, and commits to
+/// the proof's nonces. `digits`: of each v, as Product::digits.
+std::vector<Ciphertext> EncryptSlots(std::span<const consttime::Table> keys,
+                                     std::span<const SecretScalar> r,
+                                     std::span<const std::vector<SecretScalar>> v, size_t digits) {
+  const consttime::Table& G = consttime::Table::OfBase();
+  std::vector<Ciphertext> out(r.size());
+  std::vector<Point*> places;
+  std::vector<consttime::Product> products;
+  for (size_t c = 0; c < r.size(); ++c) {
+    products.push_back({&G, &r[c]});
+    places.push_back(&out[c].R);
+    out[c].C.resize(v[c].size());
+  }
+  std::vector<consttime::SecretElement> sums = consttime::Sums(products, 1);
+  products.clear();
+  for (size_t i = 0; i < keys.size(); ++i) {
+    for (size_t c = 0; c < r.size(); ++c) {
+      if (i >= v[c].size()) continue;
+      products.push_back({&keys[i], &r[c]});
+      products.push_back({&G, &v[c][i], digits});
+      places.push_back(&out[c].C[i]);
+    }
+  }
+  for (consttime::SecretElement& sum : consttime::Sums(products, 2)) sums.push_back(std::move(sum));
+  const std::vector<Point> points = consttime::SecretElement::Publish(sums);
+  for (size_t k = 0; k < points.size(); ++k) *places[k] = points[k];
+  return out;
+}
+
 struct WipeVotes {
   std::vector<std::vector<uint32_t>>& votes;
   ~WipeVotes() {
@@ -599,36 +632,37 @@ absl::StatusOr<PreparedBallot> PreparedBallot::Encrypt(const BallotContext& cont
         base::Cat("votes for ", votes.size(), " contests instead of ", contests.size()));
   }
   std::vector<std::vector<SecretScalar>> scalars(votes.size());
+  uint32_t largest = 0;
   for (size_t c = 0; c < votes.size(); ++c) {
     if (!Obeys(contests[c].rule, votes[c])) {
       return base::Reject("ballot.votes-invalid",
                           base::Cat("contest ", contests[c].id, ": the votes break its rule"));
     }
     for (const uint32_t vote : votes[c]) scalars[c].push_back(SecretScalar::FromU64(vote));
+    largest = std::max(largest, LargestValue(contests[c].rule));
   }
-  return EncryptUnchecked(context, std::move(scalars));
+  const auto bits = static_cast<size_t>(std::bit_width(largest));
+  return EncryptUnchecked(context, std::move(scalars), consttime::DigitsFor(bits));
 }
 
 PreparedBallot PreparedBallot::EncryptUnchecked(const BallotContext& context,
-                                                std::vector<std::vector<SecretScalar>> votes) {
+                                                std::vector<std::vector<SecretScalar>> votes,
+                                                size_t vote_digits) {
   Transcript transcript("ballot-encryption");
   transcript.Append("opening", context.opening)
       .Append("style", std::string_view(context.shape.style));
   std::vector<std::string_view> witness;
+  size_t widest = 0;
   for (const auto& contest : votes) {
+    widest = std::max(widest, contest.size());
     for (const SecretScalar& vote : contest) witness.push_back(base::View(vote.Expose()));
   }
   Hedge hedge(transcript, witness);
 
   PreparedBallot prepared;
-  for (const auto& contest : votes) {
-    const SecretScalar& r = prepared.r_.emplace_back(hedge.Next());
-    Ciphertext& ciphertext = prepared.contests_.emplace_back();
-    ciphertext.R = MulBase(r);
-    for (size_t i = 0; i < contest.size(); ++i) {
-      ciphertext.C.push_back(Mul(r, context.keys[i]) + MulBase(contest[i]));
-    }
-  }
+  for (size_t i = 0; i < widest; ++i) prepared.keys_.emplace_back(ToElement(context.keys[i]));
+  for (size_t c = 0; c < votes.size(); ++c) prepared.r_.push_back(hedge.Next());
+  prepared.contests_ = EncryptSlots(prepared.keys_, prepared.r_, votes, vote_digits);
   prepared.votes_ = std::move(votes);
   prepared.fingerprint_ = Fingerprint(context.opening, context.shape.style, prepared.contests_);
   return prepared;
@@ -675,21 +709,23 @@ Ballot PreparedBallot::Cast(const BallotContext& context, const BallotKey& key,
   std::vector<SecretScalar> rho;
   std::vector<std::vector<SecretScalar>> a(r.size());
   for (size_t c = 0; c < r.size(); ++c) {
-    BallotProof::Contest& part = proof.contests.emplace_back();
     rho.push_back(hedge.Next());
-    part.A = MulBase(rho[c]);
-    for (size_t i = 0; i < v[c].size(); ++i) {
-      a[c].push_back(hedge.Next());
-      part.B.push_back(Mul(rho[c], context.keys[i]) + MulBase(a[c][i]));
-    }
+    for (size_t i = 0; i < v[c].size(); ++i) a[c].push_back(hedge.Next());
+  }
+  for (Ciphertext& commitment : EncryptSlots(keys_, rho, a, consttime::kDigits)) {
+    proof.contests.push_back({commitment.R, std::move(commitment.C), Scalar(), {}});
   }
   const Scalar y = ChallengeY(transcript, proof);
 
+  const SecretPolynomial coefficients = ProofPolynomial(constraints, v, a, y);
   std::vector<SecretScalar> t;
-  for (const SecretScalar& coefficient : ProofPolynomial(constraints, v, a, y)) {
-    t.push_back(hedge.Next());
-    proof.E.push_back(MulBase(coefficient) + Mul(t.back(), PedersenH()));
+  for (size_t j = 0; j < coefficients.size(); ++j) t.push_back(hedge.Next());
+  std::vector<consttime::Product> commitments;
+  for (size_t j = 0; j < t.size(); ++j) {
+    commitments.push_back({&consttime::Table::OfBase(), &coefficients[j]});
+    commitments.push_back({&consttime::Table::OfPedersenH(), &t[j]});
   }
+  proof.E = consttime::SecretElement::Publish(consttime::Sums(commitments, 2));
   const Scalar x = ChallengeX(transcript, proof);
 
   proof.z_b = (key.b * x + a_b).Publish();

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "crypto/consttime/table.h"
 #include "crypto/group.h"
 #include "crypto/hash.h"
 #include "crypto/token.h"
@@ -149,9 +150,12 @@ class PreparedBallot {
  private:
   friend class BallotAttacks;  // tests/: makes proofs of false statements
   PreparedBallot() = default;
+  /// `vote_digits`: as Product::digits, for every vote.
   static PreparedBallot EncryptUnchecked(const BallotContext& context,
-                                         std::vector<std::vector<SecretScalar>> votes);
+                                         std::vector<std::vector<SecretScalar>> votes,
+                                         size_t vote_digits = consttime::kDigits);
 
+  std::vector<consttime::Table> keys_;  // of the context's, for encrypting and for proving
   std::vector<std::vector<SecretScalar>> votes_;
   std::vector<SecretScalar> r_;
   std::vector<Ciphertext> contests_;

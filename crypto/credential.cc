@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include <array>
 #include <cstring>
 
 #include "base/status.h"
@@ -168,8 +169,10 @@ CredentialSignature SignCredential(const CredentialKey& key, const CredentialSta
 absl::Status VerifyCredential(const Point& V, const CredentialStatement& statement,
                               const CredentialSignature& signature) {
   const Scalar c = statement.Challenge(V, signature.U);
+  const std::array<Scalar, 2> factors = {signature.z, -c};
+  const std::array<Point, 2> points = {Point::Base(), V};
   if (V.IsIdentity() || signature.U.IsIdentity() ||
-      MulBase(signature.z) != signature.U + Mul(c, V)) {
+      MultiMulVartime(factors, points) != signature.U) {
     return base::Reject("credential.signature-invalid",
                         "the credential did not sign this statement");
   }

@@ -1,12 +1,16 @@
 #include "crypto/decryption.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "crypto/check.h"
+#include "crypto/consttime/table.h"
 #include "crypto/transcript.h"
+#include "crypto/vartime/element.h"
+#include "crypto/vartime/multi_mul.h"
 
 namespace urna::crypto {
 namespace {
@@ -43,6 +47,28 @@ Scalar FinalChallenge(Transcript& transcript, const Point& U, const Point& V) {
   return transcript.Append("U", U).Append("V", V).Challenge("x");
 }
 
+/// first, first + step, first + 2 step ..
+class Steps {
+ public:
+  Steps(const vartime::Element& first, const vartime::Element& step) : next_(first), step_(step) {}
+
+  /// At most so many more, and at most as many as are encoded together.
+  std::vector<Point> Next(uint64_t most) {
+    std::vector<vartime::Element> elements;
+    for (uint64_t i = 0; i < std::min(most, kSteps); ++i) {
+      elements.push_back(next_);
+      next_ += step_;
+    }
+    return ToPoints(elements);
+  }
+  const vartime::Element& next() const { return next_; }
+
+ private:
+  static constexpr uint64_t kSteps = 1024;
+  vartime::Element next_;
+  const vartime::Element step_;
+};
+
 }  // namespace
 
 DecryptionShare MakeDecryptionShare(const DecryptionStatement& statement,
@@ -50,8 +76,10 @@ DecryptionShare MakeDecryptionShare(const DecryptionStatement& statement,
   Check(secrets.size() == statement.P.size(), "as many secrets as public shares are needed");
   DecryptionShare share;
   for (const Point& R : statement.R) {
-    auto& row = share.D.emplace_back();
-    for (const SecretScalar& secret : secrets) row.push_back(Mul(secret, R));
+    const consttime::Table table(ToElement(R));
+    std::vector<consttime::Product> products;
+    for (const SecretScalar& secret : secrets) products.push_back({&table, &secret});
+    share.D.push_back(consttime::SecretElement::Publish(consttime::Sums(products, 1)));
   }
   Transcript transcript = ShareTranscript(statement, share.D);
   const Scalar sigma = transcript.Challenge("sigma");
@@ -127,35 +155,45 @@ Scalar LagrangeWeight(uint32_t i, std::span<const uint32_t> trustees) {
 std::vector<Point> CombineDecryption(std::span<const Point> C, std::span<const uint32_t> trustees,
                                      std::span<const std::vector<Point>> shares_D) {
   Check(!trustees.empty() && trustees.size() == shares_D.size(), "one share per trustee is needed");
-  std::vector<Point> out(C.begin(), C.end());
+  std::vector<Scalar> weights = {Scalar::FromU64(1)};
+  std::vector<std::vector<vartime::Element>> columns = {ToElements(C)};
   for (size_t i = 0; i < trustees.size(); ++i) {
     Check(shares_D[i].size() == C.size(), "one point per slot is needed");
-    const Scalar weight = LagrangeWeight(trustees[i], trustees);
-    for (size_t w = 0; w < C.size(); ++w) out[w] = out[w] - Mul(weight, shares_D[i][w]);
+    weights.push_back(-LagrangeWeight(trustees[i], trustees));
+    columns.push_back(ToElements(shares_D[i]));
   }
-  return out;
+  std::vector<vartime::Element> out;
+  for (size_t w = 0; w < C.size(); ++w) {
+    std::vector<vartime::Element> row;
+    for (const auto& column : columns) row.push_back(column[w]);
+    out.push_back(vartime::MultiMul(weights, row));
+  }
+  return ToPoints(out);
 }
 
 absl::StatusOr<uint64_t> DiscreteLogVartime(const Point& point, uint64_t bound) {
   uint64_t table_size = 1;
   while (table_size < kMaxTable && table_size * table_size <= bound) table_size *= 2;
 
-  std::unordered_map<Point, uint64_t> baby_steps;
+  absl::flat_hash_map<Point, uint64_t> baby_steps;
   baby_steps.reserve(table_size);
-  Point multiple;
-  for (uint64_t j = 0; j < table_size; ++j) {
-    if (multiple == point && j <= bound) return j;
-    baby_steps.emplace(multiple, j);
-    multiple += Point::Base();
-  }
-  const Point giant_step = multiple;  // table_size * G
-  Point rest = point;
-  for (uint64_t i = 0; i <= bound / table_size; ++i) {
-    if (const auto found = baby_steps.find(rest); found != baby_steps.end()) {
-      if (found->second > bound - i * table_size) break;
-      return i * table_size + found->second;
+  Steps steps(vartime::Element(), vartime::Element::Base());
+  while (baby_steps.size() < table_size) {
+    for (const Point& multiple : steps.Next(table_size - baby_steps.size())) {
+      baby_steps.emplace(multiple, baby_steps.size());
     }
-    rest = rest - giant_step;
+  }
+  const vartime::Element giant_step = steps.next();  // table_size * G
+  const uint64_t last = bound / table_size;
+  Steps rests(ToElement(point), -giant_step);
+  for (uint64_t i = 0; i <= last;) {
+    for (const Point& rest : rests.Next(last - i + 1)) {
+      const auto found = baby_steps.find(rest);
+      if (found != baby_steps.end() && found->second <= bound - i * table_size) {
+        return i * table_size + found->second;
+      }
+      ++i;
+    }
   }
   return base::Reject("tally.out-of-bound", base::Cat("the decrypted value is not in 0..", bound));
 }

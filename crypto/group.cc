@@ -4,6 +4,7 @@
 
 #include <array>
 #include <bit>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "crypto/check.h"
+#include "crypto/consttime/table.h"
 #include "crypto/vartime/multi_mul.h"
 
 namespace urna::crypto {
@@ -279,22 +281,25 @@ Point Mul(const SecretScalar& scalar, const Point& point) {
 }
 
 Point MulBase(const SecretScalar& scalar) {
-  Point out;
-  out.bytes_ = ScalarMultBase(scalar.Expose().data());
-  return out;
+  const consttime::Product product{&consttime::Table::OfBase(), &scalar};
+  return consttime::Sums({&product, 1}, 1)[0].Publish();
 }
 
 Point MultiMulVartime(std::span<const Scalar> scalars, std::span<const Point> points) {
-  std::vector<vartime::Element> elements;
-  elements.reserve(points.size());
-  for (const Point& point : points) elements.push_back(ToElement(point));
-  return ToPoint(vartime::MultiMul(scalars, elements));
+  return ToPoint(vartime::MultiMul(scalars, ToElements(points)));
 }
 
-vartime::Element ToElement(const Point& point) {
-  const auto element = vartime::Element::Decode(point.bytes());
-  Check(element.has_value(), "invalid point");
-  return *element;
+vartime::Element ToElement(const Point& point) { return ToElements({&point, 1})[0]; }
+
+std::vector<vartime::Element> ToElements(std::span<const Point> points) {
+  std::vector<base::Bytes32> bytes;
+  bytes.reserve(points.size());
+  for (const Point& point : points) bytes.push_back(point.bytes());
+  std::vector<vartime::Element> elements(points.size());
+  const auto valid = std::make_unique<bool[]>(points.size());
+  Check(vartime::Element::DecodeMany(bytes, elements, {valid.get(), points.size()}),
+        "invalid point");
+  return elements;
 }
 
 Point ToPoint(const vartime::Element& element) { return ToPoints({&element, 1})[0]; }
@@ -308,6 +313,15 @@ std::vector<Point> ToPoints(std::span<const vartime::Element> elements) {
 
 Point Generator(std::string_view name) {
   return Point::FromUniform(FramedHash({"generator", name}));
+}
+
+std::vector<vartime::Element> Generators(std::string_view prefix, uint64_t first, size_t count) {
+  std::vector<Hash64> hashes;
+  hashes.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    hashes.push_back(FramedHash({"generator", base::Cat(prefix, first + i)}));
+  }
+  return vartime::Element::FromUniformMany(hashes);
 }
 
 const Point& PedersenH() {

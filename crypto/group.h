@@ -56,7 +56,7 @@ class Scalar {
   base::Bytes32 bytes_;
 };
 
-/// A secret integer modulo q. Every operation is libsodium's constant-time one; it never reaches
+/// A secret integer modulo q. Its arithmetic is libsodium's, in constant time; it never reaches
 /// variable-time code because it does not convert to Scalar except by Publish().
 class SecretScalar {
  public:
@@ -134,19 +134,19 @@ class Point {
   friend Point Mul(const Scalar&, const Point&);
   friend Point Mul(const SecretScalar&, const Point&);
   friend Point MulBase(const Scalar&);
-  friend Point MulBase(const SecretScalar&);
   friend std::vector<Point> ToPoints(std::span<const vartime::Element>);
   base::Bytes32 bytes_;
 };
 
 /// The coordinates of a public point, for arithmetic in variable time, and back.
 vartime::Element ToElement(const Point& point);
+std::vector<vartime::Element> ToElements(std::span<const Point> points);
 Point ToPoint(const vartime::Element& element);
 std::vector<Point> ToPoints(std::span<const vartime::Element> elements);
 
 Point Mul(const Scalar& scalar, const Point& point);
 Point MulBase(const Scalar& scalar);
-/// Constant time.
+/// Constant time. For many products, or sums of them: crypto/consttime/.
 Point Mul(const SecretScalar& scalar, const Point& point);
 Point MulBase(const SecretScalar& scalar);
 
@@ -155,6 +155,8 @@ Point MultiMulVartime(std::span<const Scalar> scalars, std::span<const Point> po
 
 /// Gen(name): a base whose discrete logarithm nobody knows. docs/protocol.md section 2.
 Point Generator(std::string_view name);
+/// Gen(prefix || number) for `count` numbers from `first` on, in decimal, as coordinates.
+std::vector<vartime::Element> Generators(std::string_view prefix, uint64_t first, size_t count);
 /// H = Gen("pedersen-h").
 const Point& PedersenH();
 

@@ -2,11 +2,14 @@
 
 #include <sodium.h>
 
+#include <array>
 #include <mutex>
 #include <optional>
 #include <utility>
 
 #include "base/status.h"
+#include "crypto/consttime/multi_mul.h"
+#include "crypto/consttime/table.h"
 #include "crypto/transcript.h"
 #include "crypto/vartime/batch.h"
 #include "crypto/vartime/fixed_base.h"
@@ -139,10 +142,15 @@ absl::Status VerifyAnswer(const TokenInfo& info, const TokenOffer& offer, const 
   if (c.IsZero() || answer.y.IsZero()) {
     return base::Reject("token.answer-invalid", "c or y is zero");
   }
-  if (offer.C != MulBase(answer.t) + Mul(answer.y, info.Z)) {
+  const auto sum = [](const Scalar& of_base, const Scalar& factor, const Point& point) {
+    const std::array<Scalar, 2> factors = {of_base, factor};
+    const std::array<Point, 2> points = {Point::Base(), point};
+    return MultiMulVartime(factors, points);
+  };
+  if (offer.C != sum(answer.t, answer.y, info.Z)) {
     return base::Reject("token.answer-invalid", "t and y do not open the commitment C");
   }
-  if (MulBase(answer.s) != offer.A + Mul(c * answer.y, info.X)) {
+  if (offer.A != sum(answer.s, -(c * answer.y), info.X)) {
     return base::Reject("token.answer-invalid", "s does not answer the challenge");
   }
   return absl::OkStatus();
@@ -236,8 +244,15 @@ TokenRequest::TokenRequest(const TokenInfo& info, const TokenOffer& offer, const
       r2_(std::move(r2)),
       gamma_(gamma1 * gamma2.Invert()),
       gamma1_(std::move(gamma1)) {
-  const Point A = MulBase(r1_) + Mul(gamma_, offer.A);
-  const Point C = Mul(gamma1_, offer.C) + MulBase(r2_);
+  // A' = r1 G + gamma A, C' = r2 G + gamma1 C.
+  const std::vector<consttime::Product> of_base = {{&consttime::Table::OfBase(), &r1_},
+                                                   {&consttime::Table::OfBase(), &r2_}};
+  std::vector<consttime::SecretElement> sums = consttime::Sums(of_base, 1);
+  const vartime::Element offered_A = ToElement(offer.A), offered_C = ToElement(offer.C);
+  sums[0] = sums[0] + consttime::MultiMul({&gamma_, 1}, {&offered_A, 1});
+  sums[1] = sums[1] + consttime::MultiMul({&gamma1_, 1}, {&offered_C, 1});
+  const std::vector<Point> blinded = consttime::SecretElement::Publish(sums);
+  const Point &A = blinded[0], &C = blinded[1];
   c_prime_ = TokenChallenge(info, A, C, BK);
   c_ = (gamma2 * c_prime_).Publish();
 }

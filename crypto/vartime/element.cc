@@ -17,6 +17,16 @@ constexpr Fe kSqrtMinusOne{
     {0x61b274a0ea0b0, 0xd5a5fc8f189d, 0x7ef5e9cbd0c60, 0x78595a6804c9e, 0x2b8324804fc1d}};
 constexpr Fe kInvSqrtAMinusD{
     {0xfdaa805d40ea, 0x2eb482e57d339, 0x7610274bc58, 0x6510b613dc8ff, 0x786c8905cfaff}};
+constexpr Fe kOneMinusDSquared{
+    {0x409c1945fc176, 0x719abc6a1fc4f, 0x1c37f90b20684, 0x6bccca55eedf, 0x29072a8b2b3e}};
+constexpr Fe kDMinusOneSquared{
+    {0x55aaa44ed4d20, 0x59603c3332635, 0x26d3baf4a7928, 0x120a66e6997a9, 0x5968b37af66c2}};
+constexpr Fe kSqrtAdMinusOne{
+    {0x7f6a0497b2e1b, 0x1836f0a97afd2, 0x7d747f6be7638, 0x456079e7e6498, 0x376931bf2b834}};
+
+constexpr base::Bytes32 kEncodedOne = Encode(kOne);
+constexpr base::Bytes32 kEncodedMinusOne = Encode(Carried(-kOne));
+constexpr base::Bytes32 kEncodedMinusSqrtMinusOne = Encode(Carried(-kSqrtMinusOne));
 
 /// How many values share one exponentiation.
 constexpr size_t kGroup = kPowerLanes;
@@ -27,11 +37,11 @@ struct Root {
   bool was_square;
 };
 Root FinishInvSqrt(const Fe& v, const Fe& candidate) {
-  const Fe check = v * Square(candidate);
-  if (Equal(check, kOne)) return {candidate, true};
-  if (IsZero(Carried(check + kOne))) return {candidate * kSqrtMinusOne, true};
-  if (IsZero(Carried(check + kSqrtMinusOne))) return {candidate * kSqrtMinusOne, false};
-  return {candidate, false};
+  const base::Bytes32 check = Encode(v * Square(candidate));
+  const uint64_t plus = MaskOfEqual(check, kEncodedOne);
+  const uint64_t minus = MaskOfEqual(check, kEncodedMinusOne);
+  const uint64_t minus_i = MaskOfEqual(check, kEncodedMinusSqrtMinusOne);
+  return {Select(minus | minus_i, candidate * kSqrtMinusOne, candidate), (plus | minus) != 0};
 }
 
 /// inverse square roots of `values`, each up to sign.
@@ -127,6 +137,49 @@ const Element& Element::Base() {
   return base;
 }
 
+std::vector<Element> Element::FromUniformMany(std::span<const std::array<uint8_t, 64>> uniform) {
+  std::vector<Element> out(uniform.size());
+  // RFC 9496 4.3.4 MAP of each half; both are added.
+  struct Half {
+    Fe t, r, u, v, cubed;
+  };
+  std::array<Half, kGroup> halves;
+  std::array<Fe, kGroup> bases, powers;
+  for (size_t first = 0; first < 2 * uniform.size(); first += kGroup) {
+    const size_t count = std::min(kGroup, 2 * uniform.size() - first);
+    for (size_t i = 0; i < count; ++i) {
+      Half& h = halves[i];
+      h.t = DecodeField(&uniform[(first + i) / 2][32 * ((first + i) % 2)]);
+      h.r = kSqrtMinusOne * Square(h.t);
+      h.u = (h.r + kOne) * kOneMinusDSquared;
+      h.v = (-kOne - h.r * kD) * (h.r + kD);
+      h.cubed = Square(h.v) * h.v;
+      bases[i] = h.u * (Square(h.cubed) * h.v);
+    }
+    PowerP58Many({bases.data(), count}, {powers.data(), count});
+    for (size_t i = 0; i < count; ++i) {
+      const Half& h = halves[i];
+      // SQRT_RATIO_M1(u, v)
+      const Fe candidate = h.u * h.cubed * powers[i];
+      const Fe check = h.v * Square(candidate);
+      const bool plus = Equal(check, h.u), minus = IsZero(Carried(check + h.u));
+      const bool turned = minus || IsZero(Carried(check + h.u * kSqrtMinusOne));
+      const Fe root = Absolute(turned ? candidate * kSqrtMinusOne : candidate);
+      const bool was_square = plus || minus;
+      const Fe s = was_square ? root : Carried(-Absolute(root * h.t));
+      const Fe c = was_square ? Carried(-kOne) : h.r;
+      const Fe n = Carried(c * (h.r - kOne) * kDMinusOneSquared - h.v);
+      const Fe w0 = (s + s) * h.v;
+      const Fe w1 = n * kSqrtAdMinusOne;
+      const Fe ss = Square(s);
+      const auto w2 = kOne - ss;
+      const auto w3 = kOne + ss;
+      out[(first + i) / 2] += Element(w0 * w3, w2 * w1, w1 * w3, w0 * w2);
+    }
+  }
+  return out;
+}
+
 std::vector<base::Bytes32> Element::EncodeMany(std::span<const Element> elements) {
   std::vector<base::Bytes32> out(elements.size());
   std::array<Fe, kGroup> u1, u2, values;
@@ -145,12 +198,12 @@ std::vector<base::Bytes32> Element::EncodeMany(std::span<const Element> elements
       const Fe den1 = roots[i].value * u1[i];
       const Fe den2 = roots[i].value * u2[i];
       const Fe z_inv = den1 * den2 * e.T_;
-      const bool rotate = IsNegative(e.T_ * z_inv);
-      const Fe x = rotate ? e.Y_ * kSqrtMinusOne : e.X_;
-      Fe y = rotate ? e.X_ * kSqrtMinusOne : e.Y_;
-      const Fe den_inv = rotate ? den1 * kInvSqrtAMinusD : den2;
-      if (IsNegative(x * z_inv)) y = Carried(-y);
-      out[first + i] = vartime::Encode(Absolute(den_inv * (e.Z_ - y)));
+      const uint64_t rotate = MaskOf(IsNegative(e.T_ * z_inv));
+      const Fe x = Select(rotate, e.Y_ * kSqrtMinusOne, e.X_);
+      const Fe y = Select(rotate, e.X_ * kSqrtMinusOne, e.Y_);
+      const Fe den_inv = Select(rotate, den1 * kInvSqrtAMinusD, den2);
+      const Fe signed_y = Select(MaskOf(IsNegative(x * z_inv)), Carried(-y), y);
+      out[first + i] = vartime::Encode(Absolute(den_inv * (e.Z_ - signed_y)));
     }
   }
   return out;

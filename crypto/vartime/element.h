@@ -12,8 +12,10 @@
 
 namespace urna::crypto::vartime {
 
-/// ristretto255 (RFC 9496) in extended twisted Edwards coordinates, for public data: how long an
-/// operation takes depends on the values. docs/protocol.md section 2.
+/// ristretto255 (RFC 9496) in extended twisted Edwards coordinates. docs/protocol.md section 2.
+/// Decoding and comparing are for public data. Sums, doubles, multiples prepared for sums and
+/// encodings take the same steps whatever the values: the formulas have no exception. On them rests
+/// crypto/consttime/.
 
 struct AffineNiels;
 struct ProjectiveNiels;
@@ -32,6 +34,8 @@ class Element {
   static bool DecodeMany(std::span<const base::Bytes32> bytes, std::span<Element> out,
                          std::span<bool> valid);
   static const Element& Base();
+  /// The one-way map of 64 uniform bytes, for many.
+  static std::vector<Element> FromUniformMany(std::span<const std::array<uint8_t, 64>> uniform);
 
   /// The one canonical encoding.
   base::Bytes32 Encode() const;
@@ -54,10 +58,11 @@ class Element {
   /// Whether both stand for the same element, whatever their coordinates.
   bool operator==(const Element& other) const;
 
-  /// For vector code, which computed coordinates of an element.
+  /// For vector code, which computes with the coordinates X, Y, Z, T of an element.
   static Element FromCoordinates(const Fe& X, const Fe& Y, const Fe& Z, const Fe& T) {
     return {X, Y, Z, T};
   }
+  std::array<Fe, 4> coordinates() const { return {X_, Y_, Z_, T_}; }
   static const Fe& TwiceD();
 
   ProjectiveNiels ToNiels() const;

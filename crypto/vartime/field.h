@@ -11,7 +11,9 @@
 namespace urna::crypto::vartime {
 
 /// Integers modulo p = 2^255 - 19 in five limbs of 51 bits, lazily reduced: the type of an element
-/// says how large its limbs may be, so that an overflow does not compile. Public data only.
+/// says how large its limbs may be, so that an overflow does not compile. Nothing in this file
+/// branches on a value or reads from a place that depends on one, so that crypto/consttime/ may
+/// compute with it, too; a bool that it returns is for the caller to keep public.
 ///
 /// Every limb of Field<k> is at most k * kUnit. Products and squares are Field<1>; sums and
 /// differences add up. 77 partial products of a * b units of 2^102 must leave a carry below 2^64,
@@ -45,16 +47,16 @@ inline Field<kA + kB> operator+(const Field<kA>& a, const Field<kB>& b) {
 
 /// a + (kB + 1) p - b: (kB + 1) (2^51 - 19) is at least kB * kUnit, limb by limb.
 template <unsigned kA, unsigned kB>
-inline Field<kA + kB + 1> operator-(const Field<kA>& a, const Field<kB>& b) {
+constexpr Field<kA + kB + 1> operator-(const Field<kA>& a, const Field<kB>& b) {
   constexpr uint64_t kMultiple = kB + 1;
-  Field<kA + kB + 1> out;
+  Field<kA + kB + 1> out{};
   out.limb[0] = a.limb[0] + kMultiple * (kLimbMask - 18) - b.limb[0];
   for (size_t i = 1; i < 5; ++i) out.limb[i] = a.limb[i] + kMultiple * kLimbMask - b.limb[i];
   return out;
 }
 
 template <unsigned kA>
-inline Field<kA + 1> operator-(const Field<kA>& a) {
+constexpr Field<kA + 1> operator-(const Field<kA>& a) {
   return {(Field<1>{kZero} - a).limb};
 }
 
@@ -64,8 +66,8 @@ using Wide = unsigned __int128;
 
 inline Wide Times(uint64_t a, uint64_t b) { return static_cast<Wide>(a) * b; }
 
-inline Fe Carry(Wide r0, Wide r1, Wide r2, Wide r3, Wide r4) {
-  Fe out;
+constexpr Fe Carry(Wide r0, Wide r1, Wide r2, Wide r3, Wide r4) {
+  Fe out{};
   r1 += static_cast<uint64_t>(r0 >> 51);
   out.limb[0] = static_cast<uint64_t>(r0) & kLimbMask;
   r2 += static_cast<uint64_t>(r1 >> 51);
@@ -112,12 +114,12 @@ inline Fe Square(const Field<kA>& x) {
 
 /// The same value with limbs of one unit.
 template <unsigned kA>
-inline Fe Carried(const Field<kA>& x) {
+constexpr Fe Carried(const Field<kA>& x) {
   return internal::Carry(x.limb[0], x.limb[1], x.limb[2], x.limb[3], x.limb[4]);
 }
 
 /// The 32 bytes, little-endian, of the value in 0..p-1.
-inline base::Bytes32 Encode(const Fe& x) {
+constexpr base::Bytes32 Encode(const Fe& x) {
   Fe t = Carried(Carried(x));
   // t < 2^255 + 2^13 * 2^51; q = 1 iff t >= p.
   uint64_t q = (t.limb[0] + 19) >> 51;
@@ -131,10 +133,8 @@ inline base::Bytes32 Encode(const Fe& x) {
   const std::array<uint64_t, 4> words = {
       t.limb[0] | t.limb[1] << 51, t.limb[1] >> 13 | t.limb[2] << 38,
       t.limb[2] >> 26 | t.limb[3] << 25, t.limb[3] >> 39 | t.limb[4] << 12};
-  base::Bytes32 out;
   static_assert(std::endian::native == std::endian::little);
-  std::memcpy(out.data(), words.data(), out.size());
-  return out;
+  return std::bit_cast<base::Bytes32>(words);
 }
 
 /// The 255 low bits; bit 255 is ignored, and values of p and more are taken as they are.
@@ -146,10 +146,34 @@ inline Fe DecodeField(const uint8_t* bytes) {
            w[3] >> 12 & kLimbMask}};
 }
 
-inline bool IsZero(const Fe& x) { return Encode(x) == base::Bytes32{}; }
+/// All ones or zero, which the compiler must take as it comes: a choice made by masks stays one.
+inline uint64_t Mask(uint64_t mask) {
+  asm("" : "+r"(mask));
+  return mask;
+}
+inline uint64_t MaskOf(bool condition) { return Mask(0 - static_cast<uint64_t>(condition)); }
+/// Whether two numbers, or two encodings, are equal.
+inline uint64_t MaskOfEqual(uint64_t a, uint64_t b) {
+  const uint64_t difference = a ^ b;
+  return Mask(((difference | (0 - difference)) >> 63) - 1);
+}
+inline uint64_t MaskOfEqual(const base::Bytes32& a, const base::Bytes32& b) {
+  std::array<uint64_t, 4> x, y;
+  std::memcpy(x.data(), a.data(), sizeof x);
+  std::memcpy(y.data(), b.data(), sizeof y);
+  return MaskOfEqual((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]), 0);
+}
+/// `yes` where the mask is all ones, `no` where it is zero.
+inline Fe Select(uint64_t mask, const Fe& yes, const Fe& no) {
+  Fe out;
+  for (size_t i = 0; i < 5; ++i) out.limb[i] = no.limb[i] ^ (mask & (yes.limb[i] ^ no.limb[i]));
+  return out;
+}
+
+inline bool IsZero(const Fe& x) { return MaskOfEqual(Encode(x), base::Bytes32{}) != 0; }
 /// RFC 9496: the least significant bit of the canonical encoding.
 inline bool IsNegative(const Fe& x) { return (Encode(x)[0] & 1) != 0; }
-inline Fe Absolute(const Fe& x) { return IsNegative(x) ? Carried(-x) : x; }
+inline Fe Absolute(const Fe& x) { return Select(MaskOf(IsNegative(x)), Carried(-x), x); }
 
 template <unsigned kA, unsigned kB>
 inline bool Equal(const Field<kA>& a, const Field<kB>& b) {

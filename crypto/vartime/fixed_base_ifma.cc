@@ -38,7 +38,7 @@ LaneNiels Load(const std::array<const uint64_t*, kLanes>& entries) {
 
 std::array<Element, kFixedLanes> SumFixedIfma(const std::array<FixedSum, kFixedLanes>& sums) {
   static_assert(kFixedLanes == kLanes);
-  LaneElement total{Everywhere(kZero), Everywhere(kOne), Everywhere(kOne), Everywhere(kZero)};
+  LaneElement total = NeutralLanes();
   size_t most = 0;
   std::array<FixedDigits, kLanes> digits;
   for (size_t lane = 0; lane < kLanes; ++lane) {

@@ -17,6 +17,9 @@ struct LaneElement {
 struct LaneNiels {
   Lanes y_plus_x, y_minus_x, xy2d;
 };
+struct LaneProjectiveNiels {
+  Lanes Y_plus_X, Y_minus_X, Z, T2d;
+};
 
 inline LaneElement Complete(const Lanes& X, const Lanes& Y, const Lanes& Z, const Lanes& T) {
   return {X * T, Y * Z, Z * T, X * Y};
@@ -31,13 +34,30 @@ inline LaneElement operator+(const LaneElement& a, const LaneNiels& n) {
   return Complete(PP - MM, PP + MM, ZZ + TT, ZZ - TT);
 }
 
-inline LaneElement Sum(const LaneElement& a, const LaneElement& b, const Lanes& d2) {
-  const Lanes PP = (a.Y + a.X) * (b.Y + b.X);
-  const Lanes MM = (a.Y - a.X) * (b.Y - b.X);
-  const Lanes TT = a.T * (b.T * d2);
-  const Lanes Z = a.Z * b.Z;
+inline LaneElement operator+(const LaneElement& a, const LaneProjectiveNiels& n) {
+  const Lanes PP = (a.Y + a.X) * n.Y_plus_X;
+  const Lanes MM = (a.Y - a.X) * n.Y_minus_X;
+  const Lanes TT = a.T * n.T2d;
+  const Lanes Z = a.Z * n.Z;
   const Lanes ZZ = Z + Z;
   return Complete(PP - MM, PP + MM, ZZ + TT, ZZ - TT);
+}
+
+inline LaneProjectiveNiels ToNiels(const LaneElement& a, const Lanes& d2) {
+  return {a.Y + a.X, a.Y - a.X, a.Z, a.T * d2};
+}
+
+inline LaneElement Sum(const LaneElement& a, const LaneElement& b, const Lanes& d2) {
+  return a + ToNiels(b, d2);
+}
+
+inline LaneElement Double(const LaneElement& a) {
+  const Lanes XX = Square(a.X), YY = Square(a.Y), ZZ = Square(a.Z);
+  const Lanes Y = YY + XX;
+  const Lanes Z = YY - XX;
+  const Lanes X = Square(a.X + a.Y) - Y;
+  const Lanes T = (ZZ + ZZ) - Z;
+  return Complete(X, Y, Z, T);
 }
 
 inline Lanes Everywhere(const Fe& value) {
@@ -79,14 +99,25 @@ inline void Transpose(__m512i (&m)[8]) {
   }
 }
 
-/// `niels`, or its negative where `negative` says so.
+/// `niels`, or its negative where `negative` says so; the same steps whatever it says.
 inline LaneNiels Signed(LaneNiels niels, __mmask8 negative) {
-  if (negative == 0) return niels;
   const Lanes plus = niels.y_plus_x;
   Select(niels.y_plus_x, negative, niels.y_minus_x);
   Select(niels.y_minus_x, negative, plus);
   Select(niels.xy2d, negative, Everywhere(kZero) - niels.xy2d);
   return niels;
+}
+
+inline LaneProjectiveNiels Signed(LaneProjectiveNiels niels, __mmask8 negative) {
+  const Lanes plus = niels.Y_plus_X;
+  Select(niels.Y_plus_X, negative, niels.Y_minus_X);
+  Select(niels.Y_minus_X, negative, plus);
+  Select(niels.T2d, negative, Everywhere(kZero) - niels.T2d);
+  return niels;
+}
+
+inline LaneElement NeutralLanes() {
+  return {Everywhere(kZero), Everywhere(kOne), Everywhere(kOne), Everywhere(kZero)};
 }
 
 inline std::array<Element, kLanes> ElementsOf(const LaneElement& lanes) {

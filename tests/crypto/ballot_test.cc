@@ -396,6 +396,14 @@ TEST(PreparedBallotTest, EncryptsAfreshEveryTime) {
   EXPECT_NE(one->fingerprint(), two->fingerprint());
 }
 
+// What is encrypted is multiplied in as few digits as the largest vote has.
+TEST(PreparedBallotTest, EncryptsEveryVoteUpToTheLargest) {
+  for (const uint32_t largest : {1, 2, 3, 4, 7, 8, 15, 16, 31, 63, 64, 127, 128}) {
+    const TestPoll poll({{"s", Score{.max = largest, .n = 2}}});
+    EXPECT_THAT(poll.Check(poll.Vote({{largest, largest - 1}})), Ok()) << largest;
+  }
+}
+
 TEST(PreparedBallotTest, AChallengedBallotShowsItsVotesAndFingerprint) {
   const TestPoll poll({{"p", Choose{1, 1, 2}}, {"s", Score{.max = 9, .n = 3}}});
   auto prepared = PreparedBallot::Encrypt(poll.context, {{0, 1}, {9, 0, 4}}).value();
