@@ -35,6 +35,13 @@ class Digest {
     Check(EVP_DigestFinal_ex(context_.get(), out, nullptr) == 1, "hashing failed");
     Start();
   }
+  void Peek(uint8_t* out) const {
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> copy(EVP_MD_CTX_new(),
+                                                                       &EVP_MD_CTX_free);
+    Check(copy != nullptr && EVP_MD_CTX_copy_ex(copy.get(), context_.get()) == 1 &&
+              EVP_DigestFinal_ex(copy.get(), out, nullptr) == 1,
+          "hashing failed");
+  }
 
  private:
   void Start() {
@@ -64,6 +71,32 @@ Sha256& Sha256::Update(std::string_view bytes) {
 Hash32 Sha256::Finish() {
   Hash32 out;
   context_->digest.Finish(out.data());
+  return out;
+}
+
+struct Sha512::Context {
+  Digest digest{Sha512Algorithm()};
+};
+
+Sha512::Sha512() : context_(std::make_unique<Context>()) {}
+Sha512::~Sha512() = default;
+Sha512::Sha512(Sha512&&) noexcept = default;
+Sha512& Sha512::operator=(Sha512&&) noexcept = default;
+
+Sha512& Sha512::Update(std::string_view bytes) {
+  context_->digest.Update(bytes);
+  return *this;
+}
+
+Hash64 Sha512::Finish() {
+  Hash64 out;
+  context_->digest.Finish(out.data());
+  return out;
+}
+
+Hash64 Sha512::Peek() const {
+  Hash64 out;
+  context_->digest.Peek(out.data());
   return out;
 }
 

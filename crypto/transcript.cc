@@ -5,12 +5,22 @@
 #include "base/codec.h"
 
 namespace urna::crypto {
+namespace {
+
+constexpr size_t kLongestPending = 64 * 1024;
+
+}  // namespace
 
 Transcript::Transcript(std::string_view protocol) : state_(FramedHash({protocol})) {}
 
 Transcript& Transcript::Append(std::string_view label, std::string_view data) {
   pending_ += Frame(label);
   pending_ += Frame(data);
+  if (pending_.size() > kLongestPending) {
+    if (!hashed_.has_value()) hashed_.emplace().Update(base::View(state_));
+    hashed_->Update(pending_);
+    pending_.clear();
+  }
   return *this;
 }
 
@@ -31,7 +41,12 @@ Transcript& Transcript::Append(std::string_view label, const base::Bytes32& byte
 }
 
 Scalar Transcript::Challenge(std::string_view label) {
-  state_ = HashSha512({base::View(state_), pending_, Frame(label)});
+  if (hashed_.has_value()) {
+    state_ = hashed_->Update(pending_).Update(Frame(label)).Finish();
+    hashed_.reset();
+  } else {
+    state_ = HashSha512({base::View(state_), pending_, Frame(label)});
+  }
   pending_.clear();
   return Scalar::FromUniform(state_);
 }
@@ -52,6 +67,7 @@ Hedge::Hedge(const Transcript& transcript, std::span<const std::string_view> wit
   };
   update("urna/v1 hedge");
   update(base::View(transcript.state_));
+  if (transcript.hashed_.has_value()) update(base::View(transcript.hashed_->Peek()));
   update(transcript.pending_);
   for (const std::string_view item : witness) update(item);
   update(base::View(fresh.Expose()));

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,6 +30,9 @@ class Transcript {
   friend class Hedge;
   Hash64 state_;
   std::string pending_;
+  /// Of what is too long to be pending, after the state: a mix appends a hundred bytes and more for
+  /// each ballot.
+  std::optional<Sha512> hashed_;
 };
 
 /// Nonces of a prover: a function of the transcript so far, the witness and fresh randomness
