@@ -36,9 +36,11 @@ class Digest {
     Start();
   }
   void Peek(uint8_t* out) const {
-    Digest copy(algorithm_);
-    Check(EVP_MD_CTX_copy_ex(copy.context_.get(), context_.get()) == 1, "hashing failed");
-    copy.Finish(out);
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> copy(EVP_MD_CTX_new(),
+                                                                       &EVP_MD_CTX_free);
+    Check(copy != nullptr && EVP_MD_CTX_copy_ex(copy.get(), context_.get()) == 1 &&
+              EVP_DigestFinal_ex(copy.get(), out, nullptr) == 1,
+          "hashing failed");
   }
 
  private:

@@ -14,7 +14,7 @@ namespace urna::crypto::consttime {
 
 /// Multiples of a public base that is multiplied by secrets more than once: j 16^(4p) base for j in
 /// 1..8 and p in 0..15, 15 KB. A product is four passes over them with four doublings in between
-/// (Lim, Lee 1994); making it costs about four products.
+/// (Lim, Lee 1994); making it costs about six products.
 class Table {
  public:
   explicit Table(const vartime::Element& base);
