@@ -50,24 +50,6 @@ class Sha512 {
   std::unique_ptr<Context> context_;
 };
 
-/// The same with SHA-512.
-class Sha512 {
- public:
-  Sha512();
-  ~Sha512();
-  Sha512(Sha512&&) noexcept;
-  Sha512& operator=(Sha512&&) noexcept;
-
-  Sha512& Update(std::string_view bytes);
-  Hash64 Finish();
-  /// What Finish would return now; goes on from here.
-  Hash64 Peek() const;
-
- private:
-  struct Context;
-  std::unique_ptr<Context> context_;
-};
-
 /// SHA-256 of the pieces one after another, without separators.
 Hash32 HashSha256(std::initializer_list<std::string_view> pieces);
 inline Hash32 HashSha256(std::string_view bytes) { return HashSha256({bytes}); }
