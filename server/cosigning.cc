@@ -341,15 +341,6 @@ Cosigning::Outcome Cosigning::Confront(Witness& witness, LivePoll& poll, const s
                 " shows and that the ledger's key signed: the key signed two histories");
   }
   {
-    std::shared_lock guard(poll.lock);
-    if (poll.state.MayBeLost(checkpoint->size)) {
-      return {Verdict::kRefused,
-              Cat("cosigned ", checkpoint->size,
-                  " records of the ledger that is lost, as this one says itself; it rightly cosigns "
-                  "this one no more")};
-    }
-  }
-  {
     // Not every checkpoint of the lost ledger need be named in the record of the loss.
     std::shared_lock guard(poll.lock);
     if (poll.state.MayBeLost(checkpoint->size)) {
