@@ -101,6 +101,7 @@ class Clients {
     const double elapsed = std::chrono::duration<double>(last_ - started_).count();
     if (seconds_.empty()) return;
     const double n = static_cast<double>(seconds_.size());
+    std::ranges::sort(seconds_);
     std::printf(
         "%-8s %8zu in %6.1f s: %7.0f a second; p50 %6.1f ms, p99 %6.1f ms, slowest %6.1f ms\n",
         what, seconds_.size(), elapsed, n / elapsed, 1e3 * Quantile(seconds_, 0.5),
