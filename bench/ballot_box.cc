@@ -102,6 +102,8 @@ server::Settings SettingsFor(const std::string& folder) {
   settings.issuer_addresses.push_back({crypto::Ed25519Key::New().public_key(), "localhost:1"});
   settings.officials = {crypto::Ed25519Key::New().public_key()};
   settings.cast_rate = 0;
+  settings.disk_floor = 0;
+  settings.ballast = 0;
   return settings;
 }
 
@@ -109,6 +111,7 @@ BallotBox::BallotBox(const std::string& folder, const testing::ElectionOptions& 
     : election_(options),
       clock_(election_.now),
       log_(clock_, [](std::string_view) {}),
+      disk_({.data = folder, .anchor = folder, .rocksdb_log = folder}, log_, [] {}),
       store_(Must(ledger::Store::Open({.folder = folder + "/ledger", .log_folder = ""}))) {
   Must(server::CreateSecretFile(server::CheckpointKeyPath(folder),
                                 base::View(election_.ballot_box().seed().Expose())));
@@ -117,8 +120,9 @@ BallotBox::BallotBox(const std::string& folder, const testing::ElectionOptions& 
   sequencer.published_folder = folder + "/published";
   Must(base::MakeFolders(sequencer.anchor_folder, 0700));
   Must(base::MakeFolders(sequencer.published_folder, 0700));
-  sequencer_ = std::make_unique<server::Sequencer>(
-      std::move(sequencer), *store_, book_, election_.ballot_box(), clock_, log_, Die, [] {});
+  sequencer_ =
+      std::make_unique<server::Sequencer>(std::move(sequencer), *store_, book_,
+                                          election_.ballot_box(), clock_, disk_, log_, Die, [] {});
 
   election_.RunUntilOpen();
   std::vector<server::Checked> group;

@@ -8,6 +8,7 @@
 
 #include "ledger/store/store.h"
 #include "server/clock.h"
+#include "server/disk_watch.h"
 #include "server/live_poll.h"
 #include "server/log.h"
 #include "server/sequencer.h"
@@ -67,6 +68,7 @@ class BallotBox {
   testing::TestElection election_;
   const StoppedClock clock_;
   server::Log log_;
+  server::DiskWatch disk_;
   std::unique_ptr<ledger::Store> store_;
   server::PollBook book_;
   std::unique_ptr<server::Sequencer> sequencer_;

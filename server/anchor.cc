@@ -22,8 +22,9 @@ constexpr size_t kMaxText = 1 << 16;
 constexpr size_t kRewriteAt = 1 << 18;
 
 absl::Status SystemError(std::string_view what, const std::string& path) {
-  return base::Failure(absl::StatusCode::kUnavailable,
-                       base::Cat(path, ": cannot ", what, ": ", strerror(errno)));
+  const auto code =
+      errno == ENOSPC ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kUnavailable;
+  return base::Failure(code, base::Cat(path, ": cannot ", what, ": ", strerror(errno)));
 }
 
 std::string Framed(std::string_view text) {

@@ -52,11 +52,12 @@ absl::Status CheckCasting(const PublicView& view, uint64_t arrived) {
 }  // namespace
 
 CastingService::CastingService(const Limits& limits, const ledger::Store& store, PollBook& book,
-                               Sequencer& sequencer, const Clock& clock)
+                               Sequencer& sequencer, const Clock& clock, const DiskWatch& disk)
     : store_(store),
       book_(book),
       sequencer_(sequencer),
       clock_(clock),
+      disk_(disk),
       cast_(
           [&] {
             auto options = limits.For<Ballot>("Casting.Cast");
@@ -122,7 +123,8 @@ void CastingService::Work(std::vector<Ballot> ballots) {
   for (Ballot& ballot : ballots) {
     // The same ballot again, because the answer was lost, has its receipt even after the end.
     if (AnswerRepeated(ballot)) continue;
-    const absl::Status status = CheckCasting(*ballot.poll->view(), ballot.arrived);
+    absl::Status status = CheckCasting(*ballot.poll->view(), ballot.arrived);
+    if (status.ok()) status = disk_.Admit(DiskWatch::Use::kTake, ballot.request->ballot().size());
     if (!status.ok()) {
       Finish(ballot, status);
     } else {

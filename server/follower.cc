@@ -58,13 +58,14 @@ std::string Describe(const ledger::Checkpoint& checkpoint) {
 
 Follower::Follower(Options options, std::unique_ptr<Upstream> upstream, ledger::Store& store,
                    PollBook& book, const std::vector<std::unique_ptr<Issuer>>& issuers,
-                   const Clock& clock, Log& log, Issuer::Fatal fatal,
+                   const Clock& clock, DiskWatch& disk, Log& log, Issuer::Fatal fatal,
                    std::function<void(bool)> healthy)
     : options_(std::move(options)),
       upstream_(std::move(upstream)),
       store_(store),
       book_(book),
       issuers_(issuers),
+      disk_(disk),
       log_(log),
       fatal_(std::move(fatal)),
       healthy_(std::move(healthy)),
@@ -192,8 +193,10 @@ absl::Status Follower::FollowOne(const Hash32& id) {
     if (followed == nullptr) return absl::OkStatus();
   }
   const absl::Status status = Compare(*followed, note);
-  // A line that breaks says nothing about the ledger; patience is for that.
-  if (!status.ok() && !absl::IsUnavailable(status)) SetHold(*followed->poll, Refused(status));
+  // A line that breaks, or a disk that is full, says nothing about the ledger; patience is for
+  // that.
+  if (!status.ok() && !absl::IsUnavailable(status) && !absl::IsResourceExhausted(status))
+    SetHold(*followed->poll, Refused(status));
   return status;
 }
 
@@ -259,6 +262,11 @@ absl::StatusOr<Follower::Followed*> Follower::Meet(const Hash32& id,
 /// before anything is written.
 absl::Status Follower::Take(LivePoll& poll, const std::vector<std::string>& records,
                             const std::function<absl::Status(const poll::State&)>& accept) {
+  uint64_t bytes = 0;
+  for (const std::string& record : records) bytes += record.size();
+  disk_.Measure();
+  URNA_RETURN_IF_ERROR(disk_.Admit(DiskWatch::Use::kFinish, bytes));
+
   absl::Status fault;
   poll.unwritten = records;
   poll::Replay replay(

@@ -20,6 +20,7 @@
 #include "ledger/store/store.h"
 #include "server/anchor.h"
 #include "server/clock.h"
+#include "server/disk_watch.h"
 #include "server/issuer.h"
 #include "server/issuer_duties.h"
 #include "server/live_poll.h"
@@ -49,7 +50,7 @@ class Follower {
   /// `healthy`: told whether every followed poll is in order.
   Follower(Options options, std::unique_ptr<Upstream> upstream, ledger::Store& store,
            PollBook& book, const std::vector<std::unique_ptr<Issuer>>& issuers, const Clock& clock,
-           Log& log, Issuer::Fatal fatal, std::function<void(bool)> healthy);
+           DiskWatch& disk, Log& log, Issuer::Fatal fatal, std::function<void(bool)> healthy);
   ~Follower() { Stop(); }
 
   /// Goes on with a poll of an earlier run, before Start. `anchored`: its newest checkpoint that
@@ -94,6 +95,7 @@ class Follower {
   ledger::Store& store_;
   PollBook& book_;
   const std::vector<std::unique_ptr<Issuer>>& issuers_;
+  DiskWatch& disk_;
   Log& log_;
   const Issuer::Fatal fatal_;
   const std::function<void(bool)> healthy_;

@@ -69,6 +69,7 @@ absl::StatusOr<Issuer::Standing> IssuingService::Look(const LivePoll& poll,
   standing.issuing =
       CheckIssuing(state.phase(), clock_.Now(), state.definition()->issuing_from, state.end());
   if (!poll.hold.ok()) standing.issuing = poll.hold;
+  if (standing.issuing.ok()) standing.issuing = disk_.Admit(DiskWatch::Use::kTake);
   if (standing.context == nullptr) return standing.issuing;
   standing.style = state.StyleOf(credential);
   for (auto old = state.ReplacedBy(credential); old.has_value(); old = state.ReplacedBy(*old)) {

@@ -162,6 +162,8 @@ cli::Facts Documentation() {
        "A time, in Unix seconds, at which the server ran lately: it does not start with a clock "
        "that "
        "is behind it."},
+      {"DATA/ballast",
+       "Takes room, to be deleted when the disk is full: see the setting ballast."},
       {"DATA/server.lock, DATA/anchor/anchor.lock, DATA/issuer-*/issuer.lock",
        "Locked by the server while it runs; each says which process that is. They mean nothing "
        "once "

@@ -97,13 +97,14 @@ struct Sequencer::Touched {
 };
 
 Sequencer::Sequencer(Options options, ledger::Store& store, PollBook& book,
-                     const crypto::Ed25519Key& checkpoint_key, const Clock& clock, Log& log,
-                     Fatal fatal, std::function<void()> on_appended)
+                     const crypto::Ed25519Key& checkpoint_key, const Clock& clock, DiskWatch& disk,
+                     Log& log, Fatal fatal, std::function<void()> on_appended)
     : options_(std::move(options)),
       store_(store),
       book_(book),
       checkpoint_key_(checkpoint_key),
       clock_(clock),
+      disk_(disk),
       log_(log),
       fatal_(std::move(fatal)),
       on_appended_(std::move(on_appended)),
@@ -139,6 +140,8 @@ void Sequencer::Process(std::vector<Item> items) {
     for (Item& item : items) item.done(OutcomeUnknown());
     return;
   }
+  disk_.Measure();
+  planned_ = 0;
   TouchedPolls touched;
   std::vector<absl::StatusOr<Appended>> outcomes;
   outcomes.reserve(items.size());
@@ -179,6 +182,15 @@ void Sequencer::Process(std::vector<Item> items) {
   on_appended_();
 }
 
+/// Whether what the batch holds already leaves room for an item.
+absl::Status Sequencer::CheckRoom(const Item& item) {
+  uint64_t bytes = planned_;
+  for (const Checked& checked : item.payloads) bytes += checked.bytes.size();
+  URNA_RETURN_IF_ERROR(disk_.Admit(DiskWatch::UseOf(item.payloads.front().payload.kind()), bytes));
+  planned_ = bytes;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Appended> Sequencer::Plan(Item& item, TouchedPolls& touched) {
   const auto [at, first] = touched.try_emplace(item.poll->id);
   Touched& entry = at->second;
@@ -192,6 +204,7 @@ absl::StatusOr<Appended> Sequencer::Plan(Item& item, TouchedPolls& touched) {
   if (item.condition) URNA_RETURN_IF_ERROR(item.condition(poll.state));
 
   if (item.payloads.size() > 1) {
+    URNA_RETURN_IF_ERROR(CheckRoom(item));
     poll::State trial = poll.state;
     URNA_ASSIGN_OR_RETURN(auto records, ApplyGroup(trial, item.payloads, clock_.Now()));
     poll.state = std::move(trial);
@@ -217,6 +230,7 @@ absl::StatusOr<Appended> Sequencer::Plan(Item& item, TouchedPolls& touched) {
     if (!absl::IsNotFound(stored.status())) return OutcomeUnknown();
     time = item.arrived - item.arrived % kHour;
   }
+  URNA_RETURN_IF_ERROR(CheckRoom(item));
   URNA_ASSIGN_OR_RETURN(auto records, ApplyGroup(poll.state, item.payloads, time));
   if (poll::SignedWithoutRoot(checked.payload.kind())) entry.officials_step = true;
   poll.unwritten.push_back(std::move(records[0]));
@@ -248,6 +262,7 @@ absl::Status Sequencer::CheckNewPoll(const LivePoll& poll, const TouchedPolls& t
 }
 
 absl::StatusOr<Appended> Sequencer::PlanNewPoll(Item& item, TouchedPolls& touched) {
+  URNA_RETURN_IF_ERROR(CheckRoom(item));
   auto poll = std::make_shared<LivePoll>(&store_);
   URNA_ASSIGN_OR_RETURN(poll->unwritten, ApplyGroup(poll->state, item.payloads, clock_.Now()));
   if (poll->state.definition() == nullptr) {

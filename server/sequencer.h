@@ -16,6 +16,7 @@
 #include "poll/state.h"
 #include "server/anchor.h"
 #include "server/clock.h"
+#include "server/disk_watch.h"
 #include "server/lane.h"
 #include "server/live_poll.h"
 #include "server/log.h"
@@ -86,16 +87,16 @@ class Sequencer {
   };
   /// `on_appended`: called after every durable write, on the sequencer's thread.
   Sequencer(Options options, ledger::Store& store, PollBook& book,
-            const crypto::Ed25519Key& checkpoint_key, const Clock& clock, Log& log, Fatal fatal,
-            std::function<void()> on_appended);
+            const crypto::Ed25519Key& checkpoint_key, const Clock& clock, DiskWatch& disk, Log& log,
+            Fatal fatal, std::function<void()> on_appended);
 
   /// The anchor of a poll, at start before anything is submitted.
   void AdoptAnchor(const Hash32& poll, std::unique_ptr<AnchorFile> anchor);
 
   /// False when the queue is full; `item` is then untouched.
   bool TrySubmit(Item&& item) { return lane_->TryPush(std::move(item)); }
-  /// Submits and waits. Errors: the rejection; ResourceExhausted when the queue is full;
-  /// Unavailable.
+  /// Submits and waits. Errors: the rejection; ResourceExhausted when the queue or the disk is
+  /// full; Unavailable.
   absl::StatusOr<Appended> SubmitAndWait(
       std::shared_ptr<LivePoll> poll, std::vector<Checked> payloads,
       std::function<absl::Status(const poll::State&)> condition = {});
@@ -107,6 +108,7 @@ class Sequencer {
   using TouchedPolls = std::map<Hash32, Touched>;
 
   void Process(std::vector<Item> items);
+  absl::Status CheckRoom(const Item& item);
   absl::StatusOr<Appended> Plan(Item& item, TouchedPolls& touched);
   absl::StatusOr<Appended> PlanNewPoll(Item& item, TouchedPolls& touched);
   absl::Status CheckNewPoll(const LivePoll& poll, const TouchedPolls& touched) const;
@@ -119,11 +121,13 @@ class Sequencer {
   PollBook& book_;
   const crypto::Ed25519Key& checkpoint_key_;
   const Clock& clock_;
+  DiskWatch& disk_;
   Log& log_;
   const Fatal fatal_;
   const std::function<void()> on_appended_;
   std::map<Hash32, std::unique_ptr<AnchorFile>> anchors_;
   bool failed_ = false;
+  uint64_t planned_ = 0;  // bytes of the present batch
   std::unique_ptr<Lane<Item>> lane_;
 };
 

@@ -31,23 +31,13 @@ using base::Cat;
 using base::Failure;
 
 constexpr uint64_t kReplayChunk = 4096;
-// Name in gRPC's health service.
+// Names in gRPC's health service.
 const std::string kIssuingHealth = "urna.v1.Issuing";
+const std::string kCastingHealth = "urna.v1.Casting";
 constexpr auto kShutdownGrace = std::chrono::seconds(10);
 
 std::string_view MessageOf(const absl::Status& status) {
   return {status.message().data(), status.message().size()};
-}
-
-/// What whoever starts a server on damaged or old data must know first.
-absl::Status WithAdvice(const absl::Status& status) {
-  if (!absl::IsDataLoss(status)) return status;
-  return Failure(absl::StatusCode::kDataLoss,
-                 Cat(MessageOf(status),
-                     "\nNothing is served. Keep a copy of the data and of "
-                     "the anchors as they are now. Then look for newer or undamaged data: the old "
-                     "disk, the newest backup. Never remove an anchor to get the server started: "
-                     "receipts may have been given for what is missing."));
 }
 
 absl::Status Damaged(std::string_view what) { return Failure(absl::StatusCode::kDataLoss, what); }
@@ -103,15 +93,23 @@ Server::Server(Settings settings, Environment environment)
       clock_(*environment_.clock,
              {.tolerance = settings_.clock_tolerance, .leap = settings_.clock_leap},
              environment_.halt),
-      log_(clock_, environment_.log) {}
+      log_(clock_, environment_.log),
+      disk_({.data = settings_.data,
+             .anchor = settings_.anchor,
+             .rocksdb_log = settings_.rocksdb_log,
+             .floor = settings_.disk_floor << 20,
+             .ballast = settings_.ballast << 20,
+             .free_space = environment_.free_space},
+            log_, [this] { ShowHealth(); }),
+      issuing_healthy_(settings_.ballot_box) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(Settings settings, Environment environment) {
   URNA_RETURN_IF_ERROR(Complete(settings));
   InitializeGrpcOnce();
   std::unique_ptr<Server> server(new Server(std::move(settings), std::move(environment)));
-  URNA_RETURN_IF_ERROR(WithAdvice(server->Load()));
+  URNA_RETURN_IF_ERROR(server->WithAdvice(server->Load()));
   if (server->cosigning_ != nullptr) {
-    URNA_RETURN_IF_ERROR(WithAdvice(server->cosigning_->Start()));
+    URNA_RETURN_IF_ERROR(server->WithAdvice(server->cosigning_->Start()));
   }
   URNA_RETURN_IF_ERROR(server->Listen());
   URNA_RETURN_IF_ERROR(server->ListenHttp());
@@ -130,6 +128,19 @@ absl::Status Server::Load() {
 }
 
 Server::~Server() { Shutdown(); }
+
+/// What whoever starts a server on damaged or old data, or on a full disk, must know first.
+absl::Status Server::WithAdvice(const absl::Status& status) const {
+  std::string advice = disk_.Advice(status);
+  if (absl::IsDataLoss(status)) {
+    advice =
+        "Nothing is served. Keep a copy of the data and of the anchors as they are now. Then look "
+        "for newer or undamaged data: the old disk, the newest backup. Never remove an anchor to "
+        "get the server started: receipts may have been given for what is missing.";
+  }
+  if (advice.empty()) return status;
+  return Failure(status.code(), Cat(MessageOf(status), "\n", advice));
+}
 
 absl::Status Server::LockFolders() {
   URNA_RETURN_IF_ERROR(CheckRole(settings_.data, settings_.ballot_box));
@@ -171,7 +182,7 @@ absl::Status Server::OpenBallotBox() {
   options.before_append = environment_.before_append;
   const std::string published = options.published_folder;
   sequencer_ = std::make_unique<Sequencer>(std::move(options), *store_, book_, *checkpoint_key_,
-                                           clock_, log_, environment_.fatal, [this] {
+                                           clock_, disk_, log_, environment_.fatal, [this] {
                                              steward_->Wake();
                                              cosigning_->Wake();
                                            });
@@ -197,11 +208,12 @@ absl::Status Server::OpenFollower() {
   URNA_RETURN_IF_ERROR(base::MakeFolders(options.evidence_folder, 0700));
   URNA_ASSIGN_OR_RETURN(auto upstream,
                         Upstream::Open({s.follow, s.follow_certificate, s.follow_plaintext}));
-  follower_ = std::make_unique<Follower>(
-      std::move(options), std::move(upstream), *store_, book_, issuers_, clock_, log_,
-      environment_.fatal, [this](bool healthy) {
-        grpc_->GetHealthCheckService()->SetServingStatus(kIssuingHealth, healthy);
-      });
+  follower_ =
+      std::make_unique<Follower>(std::move(options), std::move(upstream), *store_, book_, issuers_,
+                                 clock_, disk_, log_, environment_.fatal, [this](bool healthy) {
+                                   issuing_healthy_ = healthy;
+                                   ShowHealth();
+                                 });
   return absl::OkStatus();
 }
 
@@ -430,8 +442,16 @@ absl::Status Server::CheckClock() {
   URNA_RETURN_IF_ERROR(clock_.ContinueFrom(newest_record_, "in a record of a ledger"));
   URNA_RETURN_IF_ERROR(clock_.ContinueFrom(remembered, Cat("in ", path)));
   watchman_ = std::make_unique<Watchman>(Watchman::Options{environment_.watchman_interval, path},
-                                         clock_, log_);
+                                         clock_, disk_, log_);
   return absl::OkStatus();
+}
+
+void Server::ShowHealth() {
+  if (grpc_ == nullptr) return;
+  std::lock_guard guard(health_mutex_);
+  grpc::HealthCheckServiceInterface* const health = grpc_->GetHealthCheckService();
+  health->SetServingStatus(kIssuingHealth, issuing_healthy_ && disk_.taking());
+  if (settings_.ballot_box) health->SetServingStatus(kCastingHealth, disk_.taking());
 }
 
 void Server::MakeServices() {
@@ -445,11 +465,11 @@ void Server::MakeServices() {
   Steps::Rules rules{s.officials, identity.checkpoint_key, identity.issuer_keys, {}};
   for (const IssuerAddress& issuer : s.issuer_addresses) rules.issuers.push_back(issuer.key);
   for (const WitnessAddress& witness : s.witnesses) rules.witnesses.push_back(witness.key);
-  issuing_ = std::make_unique<IssuingService>(limits, book_, issuers_, clock_);
+  issuing_ = std::make_unique<IssuingService>(limits, book_, issuers_, clock_, disk_);
   reading_ = std::make_unique<ReadingService>(limits, std::move(identity), *store_, book_, clock_);
   if (!s.ballot_box) return;
-  steps_ = std::make_unique<Steps>(std::move(rules), book_, *sequencer_, clock_, log_);
-  casting_ = std::make_unique<CastingService>(limits, *store_, book_, *sequencer_, clock_);
+  steps_ = std::make_unique<Steps>(std::move(rules), book_, *sequencer_, clock_, disk_, log_);
+  casting_ = std::make_unique<CastingService>(limits, *store_, book_, *sequencer_, clock_, disk_);
   officials_ = std::make_unique<OfficialsService>(limits, *steps_, clock_);
   trustees_ = std::make_unique<TrusteesService>(limits, *store_, book_, *sequencer_, clock_, log_);
   outside_issuers_ =
@@ -490,7 +510,7 @@ absl::Status Server::Listen() {
   address_ = Cat(std::string_view(s.listen).substr(0, s.listen.rfind(':')), ":", port);
   grpc_->GetHealthCheckService()->SetServingStatus(true);
   // Issuers that run alone are not in order before they have compared.
-  grpc_->GetHealthCheckService()->SetServingStatus(kIssuingHealth, s.ballot_box);
+  ShowHealth();
   if (steward_ != nullptr) steward_->Start();
   if (follower_ != nullptr) follower_->Start();
   watchman_->Start();

@@ -2,9 +2,11 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +17,7 @@
 #include "http/server.h"
 #include "server/clock.h"
 #include "server/cosigning.h"
+#include "server/disk_watch.h"
 #include "server/follower.h"
 #include "server/issuer.h"
 #include "server/issuers_service.h"
@@ -43,6 +46,8 @@ struct Environment {
   /// See Sequencer::Options.
   std::function<absl::Status()> before_append;
   BeforeWork before_work;  ///< see Limits
+  /// Tests: instead of the system's.
+  DiskWatch::FreeSpace free_space = DiskWatch::FreeSpaceOf;
   std::chrono::milliseconds steward_interval{200};
   std::chrono::milliseconds watchman_interval{1000};
   Cosigning::Pace witness_pace;
@@ -55,7 +60,8 @@ class Server {
   /// Opens the data folder, checks it against its anchors, replays every poll and serves.
   /// Errors: NotFound (not a data folder), FailedPrecondition (another server is running on the
   /// data or the anchors, or the clock is behind what was recorded), Unavailable (address in use),
-  /// DataLoss (damaged, cut, or older than its anchors), InvalidArgument (settings).
+  /// DataLoss (damaged, cut, or older than its anchors), ResourceExhausted (the disk is full),
+  /// InvalidArgument (settings).
   static absl::StatusOr<std::unique_ptr<Server>> Start(Settings settings, Environment environment);
   ~Server();
 
@@ -69,6 +75,7 @@ class Server {
  private:
   Server(Settings settings, Environment environment);
   absl::Status Load();
+  absl::Status WithAdvice(const absl::Status& status) const;
   absl::Status LockFolders();
   absl::Status OpenStores();
   absl::Status OpenBallotBox();
@@ -96,6 +103,8 @@ class Server {
   /// Refuses a clock that is behind what was recorded.
   absl::Status CheckClock();
   void MakeServices();
+  /// Tells gRPC's health service which services take anything.
+  void ShowHealth();
   absl::Status Listen();
   absl::Status ListenHttp();
 
@@ -103,6 +112,7 @@ class Server {
   const Environment environment_;
   WatchedClock clock_;
   Log log_;
+  DiskWatch disk_;
   std::vector<base::FileLock> locks_;                   // outlive whatever writes
   std::unique_ptr<crypto::Ed25519Key> checkpoint_key_;  // of the ballot box
   std::vector<std::unique_ptr<Issuer>> issuers_;
@@ -124,6 +134,8 @@ class Server {
   // Null beside a ballot box.
   std::unique_ptr<Follower> follower_;
   std::unique_ptr<Watchman> watchman_;
+  std::mutex health_mutex_;
+  std::atomic<bool> issuing_healthy_;  // but for the disk
   std::unique_ptr<grpc::Server> grpc_;
   std::string address_;
   std::unique_ptr<http::Server> http_;

@@ -10,6 +10,7 @@
 #include "ledger/store/store.h"
 #include "proto/urna.grpc.pb.h"
 #include "server/clock.h"
+#include "server/disk_watch.h"
 #include "server/issuer.h"
 #include "server/limits.h"
 #include "server/live_poll.h"
@@ -28,10 +29,12 @@ namespace v1 = ::urna::v1;
 class IssuingService final : public v1::Issuing::CallbackService {
  public:
   IssuingService(const Limits& limits, PollBook& book,
-                 const std::vector<std::unique_ptr<Issuer>>& issuers, const Clock& clock)
+                 const std::vector<std::unique_ptr<Issuer>>& issuers, const Clock& clock,
+                 const DiskWatch& disk)
       : book_(book),
         issuers_(issuers),
         clock_(clock),
+        disk_(disk),
         begin_(limits.For("Issuing.Begin"), clock),
         answer_(limits.For("Issuing.Answer"), clock),
         fetch_(limits.For("Issuing.Fetch"), clock) {}
@@ -59,6 +62,7 @@ class IssuingService final : public v1::Issuing::CallbackService {
   PollBook& book_;
   const std::vector<std::unique_ptr<Issuer>>& issuers_;
   const Clock& clock_;
+  const DiskWatch& disk_;
   TaskMethod begin_, answer_, fetch_;
 };
 
@@ -66,7 +70,7 @@ class IssuingService final : public v1::Issuing::CallbackService {
 class CastingService final : public v1::Casting::CallbackService {
  public:
   CastingService(const Limits& limits, const ledger::Store& store, PollBook& book,
-                 Sequencer& sequencer, const Clock& clock);
+                 Sequencer& sequencer, const Clock& clock, const DiskWatch& disk);
 
   grpc::ServerUnaryReactor* Cast(grpc::CallbackServerContext* context,
                                  const v1::CastRequest* request,
@@ -94,6 +98,7 @@ class CastingService final : public v1::Casting::CallbackService {
   PollBook& book_;
   Sequencer& sequencer_;
   const Clock& clock_;
+  const DiskWatch& disk_;
   Method<Ballot> cast_;
 };
 

@@ -189,9 +189,19 @@ std::vector<Setting> MakeSettings() {
                      "file system",
                      "DATA/anchor", &Settings::anchor));
   all.push_back(Text("rocksdb-log", folders,
-                     "folder of RocksDB's own log; put it on another file system, since a full "
-                     "disk there ends the server",
+                     "folder of RocksDB's own log; best on another file system, where it cannot "
+                     "fill the disk of the data",
                      "DATA/rocksdb-log", &Settings::rocksdb_log));
+  all.push_back(Number("disk-floor", folders,
+                       "MiB that must be free where `data` is: below it no ballots, tokens, new "
+                       "polls and rolls are taken, below half of it no records at all, until there "
+                       "is room again; a sixteenth of it where `anchor` is. 0: the disk is not "
+                       "watched",
+                       &Settings::disk_floor, 0, 1'000'000'000));
+  all.push_back(Number("ballast", folders,
+                       "MiB of the file DATA/ballast, which is kept to be deleted when the disk is "
+                       "full all the same: a database cannot be opened without some room. 0: none",
+                       &Settings::ballast, 0, 1'000'000'000));
   all.push_back(Text("listen", network, "address and port; port 0 takes a free one",
                      Settings().listen, &Settings::listen));
   all.push_back(Text("certificate", network, "PEM file of the server's TLS certificate",

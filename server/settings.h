@@ -47,6 +47,8 @@ struct Settings {
   uint64_t follow_patience = 300;      ///< seconds
   std::string anchor;                  ///< folder
   std::string rocksdb_log;             ///< folder
+  uint64_t disk_floor = 1024;          ///< MiB
+  uint64_t ballast = 512;              ///< MiB
   uint64_t clock_tolerance = 5;        ///< seconds
   uint64_t clock_leap = 300;           ///< seconds
   uint64_t max_polls = 64;

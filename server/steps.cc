@@ -62,8 +62,14 @@ absl::StatusOr<poll::Payload> WithApprovals(RecordKind kind, const std::string& 
 
 }  // namespace
 
-Steps::Steps(Rules rules, PollBook& book, Sequencer& sequencer, const Clock& clock, Log& log)
-    : rules_(std::move(rules)), book_(book), sequencer_(sequencer), clock_(clock), log_(log) {}
+Steps::Steps(Rules rules, PollBook& book, Sequencer& sequencer, const Clock& clock,
+             const DiskWatch& disk, Log& log)
+    : rules_(std::move(rules)),
+      book_(book),
+      sequencer_(sequencer),
+      clock_(clock),
+      disk_(disk),
+      log_(log) {}
 
 Steps::Key Steps::KeyOf(const std::optional<Hash32>& poll, RecordKind kind,
                         const std::string& body) {
@@ -106,6 +112,7 @@ absl::Status Steps::CheckSubmitter(const Step& step) const {
                              step.signature)) {
     return BadSignature();
   }
+  URNA_RETURN_IF_ERROR(disk_.Admit(DiskWatch::UseOf(step.kind)));
   return WithApprovals(step.kind, step.body, definition.get(), {}).status();
 }
 
@@ -288,6 +295,7 @@ absl::StatusOr<Steps::Progress> Steps::Approve(const Step& step, std::string att
     return Reject("step.attachment-unexpected",
                   Cat("'", poll::KindName(static_cast<uint8_t>(step.kind)), "' has no attachment"));
   }
+  URNA_RETURN_IF_ERROR(disk_.Admit(DiskWatch::UseOf(step.kind), attachment.size()));
   const Key key = KeyOf(step.poll, step.kind, step.body);
   std::unique_lock guard(mutex_);
   DropImpossible(step.poll);

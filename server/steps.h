@@ -15,6 +15,7 @@
 #include "crypto/signature.h"
 #include "poll/payload.h"
 #include "server/clock.h"
+#include "server/disk_watch.h"
 #include "server/live_poll.h"
 #include "server/log.h"
 #include "server/sequencer.h"
@@ -34,7 +35,8 @@ class Steps {
   };
   static constexpr size_t kMaxAttachmentBytes = size_t{64} << 20;
 
-  Steps(Rules rules, PollBook& book, Sequencer& sequencer, const Clock& clock, Log& log);
+  Steps(Rules rules, PollBook& book, Sequencer& sequencer, const Clock& clock,
+        const DiskWatch& disk, Log& log);
 
   struct Step {
     std::optional<Hash32> poll;  ///< null for `defined`
@@ -44,9 +46,9 @@ class Steps {
     crypto::Ed25519Signature signature{};
   };
   /// Before any attachment is received: the step is an official's, of this poll (or configured, for
-  /// `defined`), and its signature holds at this moment.
+  /// `defined`), its signature holds at this moment, and the disk has room for such a step.
   /// Errors: NotFound, Reject("step.kind"), Reject("official.unknown"),
-  /// Reject("approval.signature-invalid"), those of DecodePayload.
+  /// Reject("approval.signature-invalid"), those of DecodePayload, ResourceExhausted.
   absl::Status CheckSubmitter(const Step& step) const;
 
   struct Progress {
@@ -117,6 +119,7 @@ class Steps {
   PollBook& book_;
   Sequencer& sequencer_;
   const Clock& clock_;
+  const DiskWatch& disk_;
   Log& log_;
 
   std::mutex mutex_;

@@ -32,8 +32,8 @@ absl::StatusOr<uint64_t> ReadTime(const std::string& path) {
   return time;
 }
 
-Watchman::Watchman(Options options, const WatchedClock& clock, Log& log)
-    : options_(std::move(options)), clock_(clock), log_(log) {}
+Watchman::Watchman(Options options, const WatchedClock& clock, DiskWatch& disk, Log& log)
+    : options_(std::move(options)), clock_(clock), disk_(disk), log_(log) {}
 
 void Watchman::Start() {
   thread_ = std::thread([this] { Run(); });
@@ -53,6 +53,8 @@ void Watchman::Run() {
   while (!stopping_) {
     guard.unlock();
     RememberTime();
+    disk_.Measure();
+    disk_.KeepBallast();
     guard.lock();
     wake_.wait_for(guard, options_.interval, [this] { return stopping_; });
   }

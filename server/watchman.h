@@ -9,20 +9,21 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/disk_watch.h"
 #include "server/log.h"
 #include "server/watched_clock.h"
 
 namespace urna::server {
 
 /// Looks about once a second, whether anybody calls or not, after what surrounds a server: that the
-/// clock goes right, which it has remembered once a minute.
+/// clock goes right, which it has remembered once a minute, and that there is room on the disk.
 class Watchman {
  public:
   struct Options {
     std::chrono::milliseconds interval{1000};
     std::string time_file;  ///< see ReadTime
   };
-  Watchman(Options options, const WatchedClock& clock, Log& log);
+  Watchman(Options options, const WatchedClock& clock, DiskWatch& disk, Log& log);
   ~Watchman() { Stop(); }
 
   void Start();
@@ -34,6 +35,7 @@ class Watchman {
 
   const Options options_;
   const WatchedClock& clock_;
+  DiskWatch& disk_;
   Log& log_;
 
   // The thread's own.

@@ -87,6 +87,10 @@ absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenDatabase(rocksdb::Options optio
     return base::Failure(absl::StatusCode::kDataLoss,
                          base::Cat(folder, ": the database is damaged: ", status.ToString()));
   }
+  if (status.IsNoSpace()) {
+    return base::Failure(absl::StatusCode::kResourceExhausted,
+                         base::Cat(folder, ": ", status.ToString()));
+  }
   return FromRocks(status, folder);
 }
 

@@ -17,7 +17,7 @@ rocksdb::Options DurableOptions();
 
 /// Opens the database in `folder`, or creates it where there is none; its own log goes to
 /// `log_folder`. Errors name the folder: Unavailable (another process has it open; the file system
-/// fails), DataLoss (damaged, or parts of it are gone), with nothing changed.
+/// fails), ResourceExhausted (the disk is full), DataLoss (damaged, or parts of it are gone), with nothing changed.
 absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenDatabase(rocksdb::Options options,
                                                           const std::string& folder,
                                                           const std::string& log_folder);

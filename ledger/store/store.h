@@ -37,7 +37,7 @@ class Store {
   };
   /// Opens or creates; locks the folder. Rebuilds the right edge of every ledger's tree from the
   /// stored records and tiles, and compares its root with the stored one.
-  /// Errors: Unavailable (locked, unreadable); DataLoss (the database is damaged; or
+  /// Errors: Unavailable (locked, unreadable); ResourceExhausted (the disk is full); DataLoss (the database is damaged; or
   /// "ledger.store-damaged", naming the poll whose records, tiles and head contradict each other).
   static absl::StatusOr<std::unique_ptr<Store>> Open(const Options& options);
   ~Store();

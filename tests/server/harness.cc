@@ -1,11 +1,13 @@
 #include "tests/server/harness.h"
 
+#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -123,6 +125,8 @@ TestServer::TestServer(const urna::testing::ElectionOptions& options)
   settings.http_listen = "127.0.0.1:0";
   settings.http_plaintext = true;
   settings.issuers = options.issuers;
+  settings.disk_floor = 0;  // whatever disk the tests run on
+  settings.ballast = 0;
   for (uint32_t i = 0; i < options.officials; ++i) {
     settings.officials.push_back(election.official(i).public_key());
   }
@@ -147,6 +151,7 @@ absl::Status TestServer::TryStart() {
   environment.before_append = before_append;
   environment.before_work = before_work;
   environment.witness_pace = witness_pace;
+  environment.free_space = free_space;
   environment.log = [this](std::string_view line) {
     std::lock_guard guard(log_mutex_);
     log_ += line;
@@ -190,6 +195,23 @@ std::string TestServer::halted() const {
 
 http::Response TestServer::Get(const std::string& path) {
   return Must(http_->Get(Cat(server_->http_url(), path)), "GET");
+}
+
+std::pair<grpc::StatusCode, std::string> TestServer::CallByName(const std::string& method,
+                                                                const std::string& request) {
+  grpc::GenericStub stub(channel_);
+  grpc::ClientContext context;
+  SetDeadline(context);
+  const grpc::Slice slice(request);
+  grpc::ByteBuffer sent(&slice, 1);
+  grpc::ByteBuffer received;
+  std::promise<grpc::Status> done;
+  stub.UnaryCall(&context, method, grpc::StubOptions(), &sent, &received,
+                 [&done](grpc::Status status) { done.set_value(std::move(status)); });
+  const grpc::Status status = done.get_future().get();
+  grpc::Slice bytes;
+  if (status.ok() && !received.DumpToSingleSlice(&bytes).ok()) return {status.error_code(), "?"};
+  return {status.error_code(), std::string(bytes.begin(), bytes.end())};
 }
 
 void TestServer::SetDeadline(grpc::ClientContext& context) {
@@ -626,6 +648,8 @@ OutsideIssuer::OutsideIssuer(TestServer& ballot_box, uint32_t issuer)
   settings.listen = "127.0.0.1:0";
   settings.plaintext = true;
   settings.issuers = 1;
+  settings.disk_floor = 0;
+  settings.ballast = 0;
   settings.officials = ballot_box.settings.officials;
   settings.follow_key = ballot_box.election.ballot_box().public_key();
   settings.follow_plaintext = true;
@@ -648,6 +672,7 @@ absl::Status OutsideIssuer::TryStart() {
     std::lock_guard guard(log_mutex_);
     log_ += line;
   };
+  environment.free_space = free_space;
   environment.fatal = [this](std::string_view) { ++fatal_calls_; };
   environment.halt = environment.fatal;
   auto server = Server::Start(settings, std::move(environment));

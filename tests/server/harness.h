@@ -12,6 +12,7 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "http/client.h"
@@ -110,6 +111,7 @@ class TestServer {
   BeforeWork before_work;
   Cosigning::Pace witness_pace{.first_pause = std::chrono::milliseconds(10),
                                .longest_pause = std::chrono::milliseconds(20)};
+  DiskWatch::FreeSpace free_space = DiskWatch::FreeSpaceOf;
 
   urna::testing::TestElection election;  ///< keys, voters and definition
   FakeClock clock;
@@ -192,6 +194,9 @@ class TestServer {
   std::string MakeBallot(size_t voter, int choice);
   Outcome Cast(const std::string& ballot, v1::CastResponse* response = nullptr);
 
+  /// One message to a method that is known by its name only, and the answer's bytes.
+  std::pair<grpc::StatusCode, std::string> CallByName(const std::string& method,
+                                                      const std::string& request);
   /// Over HTTP; `path` begins with '/'.
   http::Response Get(const std::string& path);
 
@@ -251,6 +256,7 @@ class OutsideIssuer {
   v1::StatusResponse Status();
 
   Settings settings;
+  DiskWatch::FreeSpace free_space = DiskWatch::FreeSpaceOf;
   std::unique_ptr<v1::Issuing::Stub> issuing;
   std::unique_ptr<v1::Reading::Stub> reading;
   std::string data() const { return folder_.path() + "/data"; }

@@ -1,7 +1,4 @@
-#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
-
-#include <future>
 
 #include "base/file.h"
 #include "ledger/checkpoint.h"
@@ -157,32 +154,14 @@ TEST(Reading, NamesWhatIsMalformed) {
             "point.not-canonical");
 }
 
-/// One message to a method that is known by its name only, and the answer's bytes.
-std::pair<grpc::StatusCode, std::string> Call(TestServer& s, const std::string& method,
-                                              const std::string& request) {
-  grpc::GenericStub stub(s.channel());
-  grpc::ClientContext context;
-  TestServer::SetDeadline(context);
-  const grpc::Slice slice(request);
-  grpc::ByteBuffer sent(&slice, 1);
-  grpc::ByteBuffer received;
-  std::promise<grpc::Status> done;
-  stub.UnaryCall(&context, method, grpc::StubOptions(), &sent, &received,
-                 [&done](grpc::Status status) { done.set_value(std::move(status)); });
-  const grpc::Status status = done.get_future().get();
-  grpc::Slice bytes;
-  if (status.ok() && !received.DumpToSingleSlice(&bytes).ok()) return {status.error_code(), "?"};
-  return {status.error_code(), std::string(bytes.begin(), bytes.end())};
-}
-
 TEST(Reading, AnswersHealthChecksAndReflection) {
   TestServer s(kSmall);
   s.Start();
-  const auto health = Call(s, "/grpc.health.v1.Health/Check", "");
+  const auto health = s.CallByName("/grpc.health.v1.Health/Check", "");
   EXPECT_EQ(health.first, grpc::StatusCode::OK);
   EXPECT_EQ(health.second, "\x08\x01");  // status: SERVING
   const auto services =
-      Call(s, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "\x3a\x01*");
+      s.CallByName("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "\x3a\x01*");
   EXPECT_EQ(services.first, grpc::StatusCode::OK);
   for (const char* name : {"Issuing", "Casting", "Officials", "Trustees", "Reading"}) {
     EXPECT_NE(services.second.find(std::string("urna.v1.") + name), std::string::npos) << name;
