@@ -49,6 +49,8 @@ class FaultTest : public ::testing::TestWithParam<const char*> {
   static void PutBack() {
     fs::remove_all(s_->data());
     fs::copy(whole(), s_->data(), fs::copy_options::recursive);
+    tokens_.clear();
+    hours_ = 0;
   }
   static ServerProcess::Options With(std::map<std::string, std::string> faults) {
     Settings settings = s_->settings;
@@ -104,9 +106,10 @@ class FaultTest : public ::testing::TestWithParam<const char*> {
     return server.Terminate();
   }
 
-  /// An hour passes; waits until the ballots are published. False if the server is gone.
+  /// An hour passes; waits until the ballots are published, or the server says that this failed.
+  /// False if the server is gone.
   static bool Publish(ServerProcess& server) {
-    std::ofstream(s_->data() + "/clock-offset") << 3600 << std::flush;
+    std::ofstream(s_->data() + "/clock-offset") << 3600 * ++hours_ << std::flush;
     const auto reading = v1::Reading::NewStub(server.channel());
     v1::StatusRequest request;
     request.set_poll(std::string(base::View(s_->poll())));
@@ -116,6 +119,7 @@ class FaultTest : public ::testing::TestWithParam<const char*> {
           [&](auto* context) { return reading->Status(context, request, &status); });
       if (!outcome.ok()) return false;
       if (status.size() >= s_->state().size() + kVoters) return true;
+      if (server.log().find("trying again in") != std::string::npos) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     ADD_FAILURE() << "it is not published";
@@ -125,7 +129,6 @@ class FaultTest : public ::testing::TestWithParam<const char*> {
   /// One life with a fault, and one without.
   static void Try(std::string_view fault, uint64_t at) {
     PutBack();
-    tokens_.clear();
     Promises promises(*s_);
     ServerProcess faulty(With(Faults(fault, at)));
     const int ended = Live(faulty, promises);
@@ -148,11 +151,13 @@ class FaultTest : public ::testing::TestWithParam<const char*> {
   static TestServer* s_;
   static std::vector<std::string> ballots_;
   static std::set<std::string> tokens_;
+  static int hours_;  // that have passed since the poll was opened
   static std::map<int, int> ends_;
 };
 TestServer* FaultTest::s_ = nullptr;
 std::vector<std::string> FaultTest::ballots_;
 std::set<std::string> FaultTest::tokens_;
+int FaultTest::hours_ = 0;
 std::map<int, int> FaultTest::ends_;
 
 TEST_P(FaultTest, OfAnyCallLosesNothingThatWasAcknowledgedAndForksNothing) {

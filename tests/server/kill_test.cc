@@ -154,6 +154,7 @@ TEST_F(KillTest, LosesNothingThatWasAcknowledgedAndTellsOneHistory) {
   server.Spawn();
   ASSERT_TRUE(server.AwaitListening()) << server.log();
   for (Sender& sender : senders_) CastAll(sender, server.channel());
+  GetTokens(server.channel());
   EXPECT_EQ(server.Terminate(), 0) << server.log();
   promises_.ExpectKept(s_.data(), /*ever=*/true);
   EXPECT_GT(promises_.size(), 0u);

@@ -8,8 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <set>
+#include <thread>
 
 #include "base/bytes.h"
 #include "base/file.h"
@@ -105,7 +107,15 @@ int ServerProcess::End(int signal) {
 int ServerProcess::Wait() {
   if (pid_ == 0) return status_;
   int status = 0;
-  while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  bool ended = false;
+  for (int i = 0; i < 6000 && !ended; ++i) {
+    ended = waitpid(pid_, &status, WNOHANG) == pid_;
+    if (!ended) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  if (!ended) {
+    ADD_FAILURE() << "the server does not end\n" << log();
+    kill(pid_, SIGKILL);
+    waitpid(pid_, &status, 0);
   }
   pid_ = 0;
   close(out_);

@@ -35,7 +35,8 @@ class ServerProcess {
   int Kill() { return End(SIGKILL); }
   /// SIGTERM, if it runs. Returns as Wait.
   int Terminate() { return End(SIGTERM); }
-  /// Waits for its end: its exit status, or the negative number of the signal that ended it.
+  /// Waits for its end, which must come: its exit status, or the negative number of the signal that
+  /// ended it.
   int Wait();
   /// What the last one wrote to standard error.
   std::string log() const;
