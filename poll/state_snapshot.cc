@@ -161,7 +161,7 @@ bool NeedsOpening(Phase phase) {
 
 // --- Notes ---------------------------------------------------------------------------------------
 
-std::optional<BallotNote> NoteBallot(uint64_t index, const ledger::Record& record) {
+std::optional<BallotNote> NoteBallot(uint64_t index, const ledger::RecordView& record) {
   if (record.kind != static_cast<uint8_t>(RecordKind::kBallotCast)) return std::nullopt;
   // u16le style, then crypto::EncodeBallot: u16le revision | ballot key ...
   Reader r(record.payload);
@@ -376,10 +376,13 @@ absl::StatusOr<State> StateSnapshot::Decode(std::string_view bytes, std::string_
   f.Get(s.roll_part_full_);
   f.GetList(s.roll_parts_);
   URNA_RETURN_IF_ERROR(ReadRoll(s, f.r.ok()));
-  for (size_t left = f.Count(72); left > 0; --left) {
+  std::optional<Point> last;
+  for (size_t left = f.Count(72); left > 0 && f.r.ok(); --left) {
     Point credential;
     State::Replacement replacement;
     f.Get(credential);
+    if (last.has_value() && last->view() >= credential.view()) f.r.Fail("an order");
+    last = credential;
     f.Get(replacement.old_credential);
     replacement.slot = f.Number<size_t>(s.roll_.size());
     s.replaced_[replacement.old_credential] = credential;
@@ -436,6 +439,9 @@ absl::StatusOr<State> StateSnapshot::Decode(std::string_view bytes, std::string_
   for (size_t left = f.Count(16); left > 0 && f.r.ok(); --left) {
     const auto contest = f.Number<uint32_t>(d.contests.size());
     const auto trustee = f.Number<uint32_t>(d.trustees.size() + 1);
+    if (!s.shares_.empty() && s.shares_.rbegin()->first >= std::pair(contest, trustee)) {
+      f.r.Fail("an order");
+    }
     f.GetAll(s.shares_[{contest, trustee}], s.sums_[contest].size() - 1);
   }
   f.GetAll(s.paper_, styles);

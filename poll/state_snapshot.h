@@ -22,7 +22,7 @@ struct BallotNote {
 inline constexpr size_t kBallotNoteBytes = 8 + 32 + 32 + 2 + 2;
 
 /// The note of a record that a state accepted; nothing if it is no ballot.
-std::optional<BallotNote> NoteBallot(uint64_t index, const ledger::Record& record);
+std::optional<BallotNote> NoteBallot(uint64_t index, const ledger::RecordView& record);
 /// u64le index | ballot key | SHA-256 of the payload | u16le style | u16le revision.
 std::string EncodeBallotNote(const BallotNote& note);
 /// Precondition: kBallotNoteBytes of them.

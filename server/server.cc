@@ -313,7 +313,7 @@ absl::StatusOr<uint64_t> Server::Replay(LivePoll& live, const ledger::Store::Hea
     replay.Append(chunk);
     URNA_RETURN_IF_ERROR(fault);
     for (size_t i = 0; i < chunk.size(); ++i) {
-      URNA_ASSIGN_OR_RETURN(const auto record, ledger::DecodeRecord(chunk[i]));
+      URNA_ASSIGN_OR_RETURN(const auto record, ledger::ViewRecord(chunk[i]));
       if (settings_.ballot_box) newest_record_ = std::max(newest_record_, record.time);
       if (const auto note = poll::NoteBallot(first + i, record)) live.NoteRevision(*note);
     }

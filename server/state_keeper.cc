@@ -184,7 +184,7 @@ absl::Status StateKeeper::NoteUpTo(const Hash32& poll, uint64_t size, Files& fil
   uint64_t opened = files.opened;
   URNA_RETURN_IF_ERROR(store_.Scan(
       poll, files.noted, size, [&](uint64_t index, std::string_view bytes) -> absl::Status {
-        URNA_ASSIGN_OR_RETURN(const ledger::Record record, ledger::DecodeRecord(bytes));
+        URNA_ASSIGN_OR_RETURN(const ledger::RecordView record, ledger::ViewRecord(bytes));
         newest_time = std::max(newest_time, record.time);
         if (record.kind == static_cast<uint8_t>(poll::RecordKind::kOpened)) opened = index + 1;
         if (const auto note = poll::NoteBallot(index, record)) {

@@ -255,7 +255,7 @@ absl::Status Store::Impl::Add(const Batch& batch, Pending& pending,
   };
   Head& head = pending.head;
   for (const std::string& bytes : batch.records) {
-    const auto record = DecodeRecord(bytes);
+    const auto record = ViewRecord(bytes);
     if (!record.ok()) return Refused(batch.poll, head.size, record.status().ToString());
     if (record->previous != head.last_leaf) {
       return Refused(batch.poll, head.size, "does not carry the leaf hash of the record before");

@@ -27,7 +27,7 @@ struct Election {
     election.DecryptAll();
     election.Certify();
     for (size_t i = 0; i < election.records().size(); ++i) {
-      const auto record = urna::ledger::DecodeRecord(election.records()[i]);
+      const auto record = urna::ledger::ViewRecord(election.records()[i]);
       if (const auto note = urna::poll::NoteBallot(i, *record)) {
         notes += urna::poll::EncodeBallotNote(*note);
       }
