@@ -1,0 +1,12 @@
+META
+key;value
+budget;9
+vote_type;approval
+PROJECTS
+project_id;cost
+a;5
+b;5
+VOTES
+voter_id;vote
+1;a,b,a
+1;b

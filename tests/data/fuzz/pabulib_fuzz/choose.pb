@@ -1,0 +1,10 @@
+META
+key;value
+budget;9
+vote_type;choose-1
+PROJECTS
+project_id;cost
+"VOTES";5
+VOTES
+voter_id;vote
+1;VOTES
