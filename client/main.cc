@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "cli/documentation.h"
 #include "client/cli.h"
+#include "client/commands_budget.h"
 #include "client/interrupt.h"
 #include "crypto/group.h"
 
@@ -69,6 +70,12 @@ const std::map<std::string, std::string> kValueNames = {
     {"--id-column", "COLUMN"},
     {"--name-column", "COLUMN"},
     {"--address-column", "COLUMN"},
+    {"--exclusive", "ID,..."},
+    {"--lot", "ID,..."},
+    {"--reserve-from", "PERCENT"},
+    {"--step", "AMOUNT"},
+    {"--threshold", "NUMBER"},
+    {"--ties", "STEP,..."},
     {"--style-column", "COLUMN"},
     {"--contact", "WORDS"},
     {"--id", "ID"},
@@ -123,11 +130,12 @@ int Run(int argc, char** argv) {
   AddTrusteeCommands(app, global, &action);
   AddLedgerCommands(app, global, &action);
   AddWitnessCommands(app, global, &action);
+  AddBudgetCommands(app, global, &action);
   AddKeyCommands(app, global, &action);
   for (const auto& [group, commands] :
        std::initializer_list<std::pair<const char*, std::vector<const char*>>>{
            {"For residents", {"vote", "receipt", "ballot"}},
-           {"For officials", {"poll", "roll", "official"}},
+           {"For officials", {"poll", "roll", "official", "budget"}},
            {"For trustees", {"trustee"}},
            {"For auditors", {"ledger"}},
            {"For witnesses", {"witness"}},

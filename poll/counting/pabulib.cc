@@ -304,6 +304,8 @@ class Reader {
       Publish(columns, row, "score", &election_.score);
       Publish(columns, row, "selected", &election_.selected);
     }
+    // Currencies have hundredths, if they have parts: "0.5" is half a unit, 0.50.
+    if (profile.decimals == 1) profile.decimals = 2;
     URNA_ASSIGN_OR_RETURN(profile.budget, Minor(budget));
     for (size_t i = 0; i < costs.size(); ++i) {
       URNA_ASSIGN_OR_RETURN(profile.projects[i].cost, Minor(costs[i]));

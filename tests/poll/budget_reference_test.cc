@@ -212,7 +212,7 @@ TEST_P(Reference, CountsByEqualSharesOfCost) {
   EXPECT_EQ(CheckAll("mes_cost"), elections_.size() * 6);
 }
 TEST_P(Reference, CountsByEqualSharesOfPoints) {
-  EXPECT_GE(CheckAll("mes_points"), elections_.size() * 5);
+  EXPECT_GE(CheckAll("mes_points"), elections_.size() * 4);
 }
 
 /// The projects whose `selected` is one of `values`.

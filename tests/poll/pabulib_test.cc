@@ -132,7 +132,7 @@ TEST(Pabulib, CountsAProjectThatABallotNamesTwiceOnce) {
   EXPECT_THAT(
       election.notes,
       ElementsAre("marks of a project that the same ballot has marked: 1, the first on line "
-                  "10; a ballot supports it once",
+                  "11; a ballot supports it once",
                   "published votes that are not those of the ballots: 1, the first of a (2 "
                   "published, 1 counted)",
                   "published points that are not those of the ballots: 2, the first of a (3 "
