@@ -13,7 +13,7 @@ namespace {
 
 using base::Cat;
 
-constexpr std::string_view kWithdrawnCost = "999999999";
+constexpr uint64_t kWithdrawnCost = 999999999;  // in units of the currency
 constexpr std::array<std::string_view, 5> kVoteTypes = {"approval", "choose-1", "ordinal",
                                                         "cumulative", "scoring"};
 constexpr std::array<std::string_view, 3> kSections = {"META", "PROJECTS", "VOTES"};
@@ -294,7 +294,7 @@ class Reader {
       BudgetProject project;
       project.id = id.text;
       if (columns.Has("name")) project.name = columns.Of(row, "name").text;
-      project.withdrawn = cost.cell->text == kWithdrawnCost;
+      project.withdrawn = cost.digits == kWithdrawnCost && cost.decimals == 0;
       if (project.withdrawn) {
         election_.notes.push_back(
             Cat("project ", project.id, " costs ", kWithdrawnCost, ": withdrawn after the vote"));
@@ -621,11 +621,13 @@ absl::StatusOr<PabulibFile> MakePabulib(
     if (project.id.find(',') != std::string::npos || base::Trim(project.id) != project.id) {
       return invalid(Cat("the id ", Shown(project.id), " cannot stand in a list"));
     }
-    std::vector<PabulibCell> row =
-        Cells({project.id,
-               project.withdrawn ? std::string(kWithdrawnCost)
-                                 : FormatAmount(project.cost, profile.decimals),
-               Cat(sums.votes[p]), Cat(sums.points[p]), project.name});
+    if (!project.withdrawn && project.cost == kWithdrawnCost * profile.Unit()) {
+      return invalid(Cat("the cost of ", project.id, " would say that it is withdrawn"));
+    }
+    std::vector<PabulibCell> row = Cells(
+        {project.id,
+         project.withdrawn ? Cat(kWithdrawnCost) : FormatAmount(project.cost, profile.decimals),
+         Cat(sums.votes[p]), Cat(sums.points[p]), project.name});
     if (funded.has_value()) row.push_back({(*funded)[p] ? "1" : "0"});
     file.projects.rows.push_back(std::move(row));
   }

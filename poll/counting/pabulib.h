@@ -87,7 +87,8 @@ absl::StatusOr<PabulibElection> ReadPabulib(std::string_view name, const Pabulib
 /// sums of the ballots; which projects are funded if `funded` says so, by project. Voters are
 /// numbered in the order of the ballots.
 /// Errors: InvalidArgument if CheckProfile refuses, if a ballot is none of `type`, if `meta` has
-/// one of the keys that are added, or an id holds a comma.
+/// one of the keys that are added, an id holds a comma, or a project that is not withdrawn costs
+/// 999999999.
 absl::StatusOr<PabulibFile> MakePabulib(
     const Profile& profile, VoteType type,
     const std::vector<std::pair<std::string, std::string>>& meta,

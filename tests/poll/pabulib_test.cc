@@ -141,7 +141,7 @@ TEST(Pabulib, CountsAProjectThatABallotNamesTwiceOnce) {
 
 TEST(Pabulib, TellsWhatIsPublished) {
   const PabulibElection election = MustRead(
-      kMeta + "PROJECTS\nproject_id;selected;cost;votes\na;2;60;1\nb;;50;1\nc;0;999999999;x\n" +
+      kMeta + "PROJECTS\nproject_id;selected;cost;votes\na;2;60;1\nb;;50;1\nc;0;999999999.0;x\n" +
       kVotes);
   EXPECT_THAT(election.selected, ElementsAre(Optional(2), std::nullopt, Optional(0)));
   EXPECT_THAT(election.votes, ElementsAre(Optional(1), Optional(1), std::nullopt));
@@ -277,6 +277,9 @@ TEST(Pabulib, MakesAFileOfAProfile) {
   ASSERT_TRUE(points.ok());
   EXPECT_THAT(FormatPabulib(*points),
               HasSubstr("voter_id;vote;points\n1;BO.D5.13/24,b;2,1\n2;;\n"));
+  Profile dear = profile;
+  dear.projects[1].withdrawn = false;  // and would be read as withdrawn
+  EXPECT_FALSE(MakePabulib(dear, VoteType::kOrdinal, {}, std::nullopt).ok());
   profile.projects[0].id = "a,b";
   EXPECT_FALSE(MakePabulib(profile, VoteType::kOrdinal, {}, std::nullopt).ok());
 }
