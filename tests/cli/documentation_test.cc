@@ -123,7 +123,7 @@ TEST_F(ProgramsTest, BashCompletesCommandsOptionsChoicesFilesAndFolders) {
   // A value is no command, whatever it is called.
   EXPECT_THAT(Complete("urna", {"vote", "--wallet", "show", "--cred"}),
               ElementsAre("--credential", "--credential-passphrase-file"));
-  EXPECT_THAT(Complete("urna-server", {"r"}), ElementsAre("run"));
+  EXPECT_THAT(Complete("urna-server", {"ru"}), ElementsAre("run"));
   EXPECT_THAT(Complete("urna-server", {"run", "--liste"}), ElementsAre("--listen"));
   EXPECT_THAT(Complete("urna-verify", {"man"}), ElementsAre("man1", "man8"));
   EXPECT_THAT(Complete("urna-verify", {"man1", "--si"}), ElementsAre("--since"));

@@ -50,8 +50,8 @@ TEST(Report, OfACertifiedPollPassesEveryCheckThatHasASubject) {
       (Names{"export-files",  "records",       "chain",         "tiles",        "checkpoint",
              "poll-id",       "definition",    "roll",          "issuer-keys",  "key-ceremony",
              "opening",       "ballot-proofs", "ballot-tokens", "ballot-order", "issuance-counts",
-             "ending",        "registers",     "eligibility",   "decryption",   "totals",
-             "reconciliation"}));
+             "ending",        "losses",        "registers",     "eligibility",  "decryption",
+             "totals",        "reconciliation"}));
   EXPECT_EQ(audited.With("SKIPPED"),
             (Names{"steps", "lot", "paper", "cancellation", "witnesses", "receipt", "older-export",
                    "held-checkpoint", "evidence"}));
