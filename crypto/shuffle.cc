@@ -252,8 +252,7 @@ std::vector<SecretScalar> Nonces(Hedge& hedge, size_t count) {
 class Mixer {
  public:
   Mixer(const MixStatement& statement, const VectorList& inputs, const MixPartSink& sink)
-      : statement_(statement),
-        inputs_(inputs),
+      : inputs_(inputs),
         size_(inputs.size()),
         layout_(inputs.size(), inputs.width),
         writer_(layout_, sink),
@@ -261,6 +260,9 @@ class Mixer {
         order_(SecretOrder::Random(inputs.size())) {
     column_tables_.push_back(Table::OfBase());
     for (const Point& key : statement.keys) column_tables_.emplace_back(ToElement(key));
+    outputs_.points.reserve(inputs.points.size());
+    u_out_.reserve(size_);
+    chain_commitments_.reserve(size_);
   }
 
   absl::StatusOr<VectorList> Run() && {
@@ -292,7 +294,6 @@ class Mixer {
   absl::Status MakeOutputs() {
     const size_t columns = inputs_.columns();
     outputs_.width = inputs_.width;
-    outputs_.points.reserve(inputs_.points.size());
     for (size_t first = 0; first < size_; first += kMixRows) {
       const size_t rows = std::min(kMixRows, size_ - first);
       std::vector<Point> taken;
@@ -437,7 +438,6 @@ class Mixer {
     return absl::OkStatus();
   }
 
-  const MixStatement& statement_;
   const VectorList& inputs_;
   const size_t size_;
   const MixLayout layout_;
@@ -473,6 +473,10 @@ MixVerifier::MixVerifier(const MixStatement& statement, const VectorList& inputs
       transcript_(BeginTranscript(statement, inputs)) {
   CheckStatement(statement, inputs);
   outputs_.width = inputs.width;
+  outputs_.points.reserve(inputs.points.size());
+  for (std::vector<Point>* const points : {&c_, &chain_, &chain_commitments_}) {
+    points->reserve(inputs.size());
+  }
 }
 
 std::string MixVerifier::Where() const {

@@ -5,7 +5,7 @@
 #include "crypto/consttime/lanes.h"
 #include "crypto/vartime/ifma_element.h"
 
-#pragma GCC target("avx512f,avx512ifma")
+URNA_IFMA_BEGIN
 
 namespace urna::crypto::consttime {
 namespace {
@@ -168,3 +168,5 @@ SecretElement StrausIfma(std::span<const Secret<Digits>> digits,
 }
 
 }  // namespace urna::crypto::consttime
+
+URNA_IFMA_END

@@ -6,7 +6,7 @@
 #include "crypto/vartime/buckets.h"
 #include "crypto/vartime/ifma_element.h"
 
-#pragma GCC target("avx512f,avx512ifma")
+URNA_IFMA_BEGIN
 
 namespace urna::crypto::vartime {
 namespace {
@@ -161,3 +161,5 @@ Element SumBucketsIfma(const Digits& digits, std::span<const AffineNiels> terms)
 }
 
 }  // namespace urna::crypto::vartime
+
+URNA_IFMA_END

@@ -3,7 +3,7 @@
 #include "crypto/vartime/fixed_base.h"
 #include "crypto/vartime/ifma_element.h"
 
-#pragma GCC target("avx512f,avx512ifma")
+URNA_IFMA_BEGIN
 
 namespace urna::crypto::vartime {
 namespace {
@@ -62,3 +62,5 @@ std::array<Element, kFixedLanes> SumFixedIfma(const std::array<FixedSum, kFixedL
 }
 
 }  // namespace urna::crypto::vartime
+
+URNA_IFMA_END

@@ -6,7 +6,9 @@
 // GCC 12 warns of the undefined values in its own header.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 #pragma GCC diagnostic pop
 
@@ -15,6 +17,19 @@
 #include <cstdint>
 
 #include "crypto/vartime/field.h"
+
+// What stands between these two is compiled for AVX-512 IFMA. Only after all includes of a file:
+// else inline functions of others would be compiled so, and the linker might take those.
+#define URNA_PRAGMA(...) _Pragma(#__VA_ARGS__)
+#ifdef __clang__
+#define URNA_IFMA_BEGIN \
+  URNA_PRAGMA(          \
+      clang attribute push(__attribute__((target("avx512f,avx512ifma"))), apply_to = function))
+#define URNA_IFMA_END URNA_PRAGMA(clang attribute pop)
+#else
+#define URNA_IFMA_BEGIN URNA_PRAGMA(GCC push_options) URNA_PRAGMA(GCC target("avx512f,avx512ifma"))
+#define URNA_IFMA_END URNA_PRAGMA(GCC pop_options)
+#endif
 
 namespace urna::crypto::vartime {
 
@@ -30,8 +45,7 @@ inline bool HasIfma() {
 
 inline constexpr size_t kLanes = 8;
 
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512ifma")
+URNA_IFMA_BEGIN
 
 /// Eight numbers modulo p, limb by limb: limb[i] holds limb i of each, at most 2^51 + 2^14. The
 /// instructions take 52 bits.
@@ -160,6 +174,6 @@ inline std::array<Fe, kLanes> ValuesOf(const Lanes& lanes) {
   return out;
 }
 
-#pragma GCC pop_options
+URNA_IFMA_END
 
 }  // namespace urna::crypto::vartime

@@ -7,8 +7,7 @@
 
 namespace urna::crypto::vartime {
 
-#pragma GCC push_options
-#pragma GCC target("avx512f,avx512ifma")
+URNA_IFMA_BEGIN
 
 /// Eight elements, one in each lane.
 struct LaneElement {
@@ -130,6 +129,6 @@ inline std::array<Element, kLanes> ElementsOf(const LaneElement& lanes) {
   return out;
 }
 
-#pragma GCC pop_options
+URNA_IFMA_END
 
 }  // namespace urna::crypto::vartime

@@ -2,7 +2,7 @@
 #include "crypto/vartime/power.h"
 #include "crypto/vartime/power_chain.h"
 
-#pragma GCC target("avx512f,avx512ifma")
+URNA_IFMA_BEGIN
 
 namespace urna::crypto::vartime {
 
@@ -13,3 +13,5 @@ void PowerP58Ifma(std::array<Fe, kPowerLanes>& values) {
 }
 
 }  // namespace urna::crypto::vartime
+
+URNA_IFMA_END
