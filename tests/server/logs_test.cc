@@ -136,7 +136,8 @@ TEST(Logs, NothingThatIsWrittenDownLinksAnybodyToABallot) {
     const std::string path = entry.path().string();
     const bool database_log = entry.path().filename().string().find("LOG") != std::string::npos;
     const bool database =
-        path.find("/ledger/") != std::string::npos || path.find("/answers/") != std::string::npos;
+        path.find("/ledger/") != std::string::npos ||
+        path.find("/answers/") != std::string::npos || path.find("/state/") != std::string::npos;
     if (path.ends_with(".key") || (database && !database_log)) continue;
     if (database_log) ++database_logs;
     auto content = base::ReadFile(path);
