@@ -72,7 +72,7 @@ class FaultTest : public ::testing::TestWithParam<const char*> {
     server.Spawn();
     if (HasFatalFailure()) return -1;
     if (!server.AwaitListening()) return server.Wait();
-    const auto casting = v1::Casting::NewStub(server.channel());
+    auto casting = v1::Casting::NewStub(server.channel());
     s_->issuing = v1::Issuing::NewStub(server.channel());
     v1::CastRequest request;
     request.set_poll(std::string(base::View(s_->poll())));
@@ -103,6 +103,9 @@ class FaultTest : public ::testing::TestWithParam<const char*> {
       tokens_.insert(token.answer());
     }
     if (!Publish(server)) return server.Wait();
+    // An orderly end waits for connections, and each of these keeps one.
+    casting.reset();
+    s_->issuing.reset();
     return server.Terminate();
   }
 

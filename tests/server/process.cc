@@ -100,6 +100,7 @@ bool ServerProcess::AwaitListening() {
 }
 
 int ServerProcess::End(int signal) {
+  channel_.reset();
   if (pid_ != 0) kill(pid_, signal);
   return Wait();
 }
