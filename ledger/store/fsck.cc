@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <system_error>
 #include <utility>
 
@@ -114,6 +115,7 @@ class FilesCheck {
       std::vector<rocksdb::LiveFileMetaData> live;
       database->GetLiveFilesMetaData(&live);
       for (const auto& file : live) {
+        live_.insert(file.name.substr(1));
         if (!file.file_checksum.empty()) checksums_[file.name.substr(1)] = file.file_checksum;
       }
     }
@@ -161,7 +163,8 @@ class FilesCheck {
 
   std::unique_ptr<rocksdb::DB> OpenDatabase() {
     auto database = OpenReadOnly(options_, folder_);
-    if (database.ok()) return *std::move(database);
+    whole_ = database.ok();
+    if (whole_) return *std::move(database);
     Add(folder_, std::nullopt,
         Cat("RocksDB does not open it: ", std::string(database.status().message())), kRestore);
     auto rest = OpenDamaged(options_, folder_);
@@ -183,6 +186,11 @@ class FilesCheck {
     if (status.ok()) status = reader.VerifyChecksum();
     if (!status.ok()) {
       if (in_use_ && (status.IsNotFound() || status.IsPathNotFound())) return;
+      if (whole_ && !live_.contains(name)) {
+        findings_.notes.push_back(
+            Cat(path, ": is no part of the database (a table that the process did not finish)"));
+        return;
+      }
       Add(path, OffsetIn(status.ToString()), status.ToString(), kTable);
     } else if (known != checksums_.end()) {
       Add(path, std::nullopt, "the file has another checksum than when it was written", kTable);
@@ -193,6 +201,8 @@ class FilesCheck {
   const bool in_use_;
   const rocksdb::Options options_;
   Findings& findings_;
+  bool whole_ = false;                            // the database could be opened
+  std::set<std::string> live_;                    // names of its tables
   std::map<std::string, std::string> checksums_;  // by name, as the database knows them
 };
 

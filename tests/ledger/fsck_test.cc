@@ -257,6 +257,15 @@ TEST_F(FsckTest, ALogThatEndsWithinARecordIsNoDamageByItself) {
   EXPECT_THAT(findings.notes[0], AllOf(HasSubstr(log), HasSubstr(", byte ")));
 }
 
+TEST_F(FsckTest, ATableThatAKilledProcessHadBegunIsNoDamage) {
+  const std::string begun = folder() + "/000999.sst";
+  WriteAll(begun, "");
+  const Findings findings = Check();
+  EXPECT_THAT(findings.faults, IsEmpty()) << Text(findings);
+  ASSERT_THAT(findings.notes, SizeIs(1));
+  EXPECT_THAT(findings.notes[0], AllOf(HasSubstr(begun), HasSubstr("no part of the database")));
+}
+
 TEST_F(FsckTest, NamesTheBlockOfATableThatWasDamaged) {
   const std::string table = Files(".sst").front();
   const size_t at = 10'000;
