@@ -57,6 +57,18 @@ constexpr size_t kChunk = 4096;   // ballots made at once
 constexpr size_t kTogether = 64;  // ballots checked as one equation
 constexpr size_t kBatch = 1024;   // records in one write, as the sequencer's largest
 
+/// The most memory that a running process had. (What wait4 tells of a child includes the memory of
+/// the program that forked it.)
+uint64_t PeakMiB(const std::string& process) {
+  std::ifstream status(Cat("/proc/", process, "/status"));
+  std::string word;
+  while (status >> word) {
+    uint64_t kib = 0;
+    if (word == "VmHWM:" && status >> kib) return kib / 1024;
+  }
+  return 0;
+}
+
 /// What phases took, in the order in which they were first met; a phase may be gone on with.
 class Phases {
  public:
@@ -66,7 +78,7 @@ class Phases {
     ForgetPeak();
     const auto start = Steady::now();
     work();
-    Add(name, std::chrono::duration<double>(Steady::now() - start).count(), PeakMiB());
+    Add(name, std::chrono::duration<double>(Steady::now() - start).count(), PeakMiB("self"));
   }
   void Add(const std::string& name, double seconds, uint64_t peak_mib) {
     auto found = std::ranges::find(phases_, name, &Phase::name);
@@ -95,15 +107,6 @@ class Phases {
     uint64_t peak_mib;
   };
   static void ForgetPeak() { std::ofstream("/proc/self/clear_refs") << '5'; }
-  static uint64_t PeakMiB() {
-    std::ifstream status("/proc/self/status");
-    std::string word;
-    while (status >> word) {
-      uint64_t kib = 0;
-      if (word == "VmHWM:" && status >> kib) return kib / 1024;
-    }
-    return 0;
-  }
 
   const bool terminal_ = isatty(STDERR_FILENO) != 0;
   std::vector<Phase> phases_;
@@ -288,15 +291,6 @@ class City {
   size_t kept_ = 0;
 };
 
-/// Of a process that runs. What wait4 tells includes the program that forked it.
-uint64_t PeakMibOf(pid_t process) {
-  std::ifstream status(Cat("/proc/", process, "/status"));
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return std::stoull(line.substr(6)) / 1024;
-  }
-  return 0;
-}
-
 /// Runs urna-verify as anyone would. Ends the program if it does not find the ledger in order.
 void Verify(Phases& phases, const std::string& program, const std::string& folder,
             const std::string& poll, unsigned threads) {
@@ -319,7 +313,7 @@ void Verify(Phases& phases, const std::string& program, const std::string& folde
   uint64_t peak_mib = 0;
   for (pid_t ended = 0; ended != child; ended = waitpid(child, &status, WNOHANG)) {
     if (ended < 0) Die(Cat(program, ": cannot be waited for"));
-    peak_mib = std::max(peak_mib, PeakMibOf(child));
+    peak_mib = std::max(peak_mib, PeakMiB(std::to_string(child)));
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   phases.Add("urna-verify", std::chrono::duration<double>(Steady::now() - start).count(),
