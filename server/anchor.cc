@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "crypto/hash.h"
+#include "server/poll_files.h"
 
 namespace urna::server {
 namespace {
@@ -46,7 +47,7 @@ std::optional<std::string_view> TakeFrame(std::string_view& bytes) {
 }  // namespace
 
 std::string AnchorPath(const std::string& folder, const crypto::Hash32& poll) {
-  return base::Cat(folder, "/", base::Hex(poll), ".anchor");
+  return base::Cat(folder, "/", base::Hex(poll), kAnchorSuffix);
 }
 
 std::string IssuerAnchorPath(const std::string& folder, uint64_t issuer) {

@@ -27,6 +27,7 @@
 #include "server/anchor.h"
 #include "server/answers.h"
 #include "server/keys.h"
+#include "server/poll_files.h"
 #include "server/publication.h"
 #include "server/setup.h"
 
@@ -93,20 +94,14 @@ std::vector<std::string> BackupsIn(const std::string& folder) {
 
 /// The anchored checkpoints, by poll.
 absl::StatusOr<std::map<Hash32, std::string>> ReadAnchors(const std::string& folder) {
-  constexpr std::string_view kSuffix = ".anchor";
   std::map<Hash32, std::string> anchors;
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    const std::string name = at->path().filename().string();
-    Hash32 poll;
-    if (!name.ends_with(kSuffix) ||
-        !base::Unhex(std::string_view(name).substr(0, name.size() - kSuffix.size()), poll)) {
-      continue;
-    }
-    URNA_ASSIGN_OR_RETURN(AnchorContent content, ReadAnchor(at->path().string()));
+  const auto files = PollFiles(folder, kAnchorSuffix);
+  if (absl::IsNotFound(files.status())) return anchors;
+  URNA_RETURN_IF_ERROR(files.status());
+  for (const auto& [path, poll] : *files) {
+    URNA_ASSIGN_OR_RETURN(AnchorContent content, ReadAnchor(path));
     if (!content.newest.empty()) anchors[poll] = std::move(content.newest);
   }
-  if (error && error != std::errc::no_such_file_or_directory) return FileError(folder, error);
   return anchors;
 }
 

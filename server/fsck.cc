@@ -9,7 +9,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -27,6 +26,7 @@
 #include "server/keys.h"
 #include "server/loss.h"
 #include "server/parallel.h"
+#include "server/poll_files.h"
 #include "server/publication.h"
 #include "server/setup.h"
 
@@ -91,21 +91,9 @@ struct Held {
   std::string_view remedy;  ///< if the file itself is wrong
 };
 
-/// Calls `visit(path, poll)` for the files "<poll id>SUFFIX" of a folder.
-template <typename Visit>
-void ForFilesOfPolls(const std::string& folder, std::string_view suffix, Visit visit) {
-  std::error_code error;
-  std::set<std::string> names;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    names.insert(at->path().filename().string());
-  }
-  for (const std::string& name : names) {
-    Hash32 poll;
-    if (name.ends_with(suffix) &&
-        base::Unhex(std::string_view(name).substr(0, name.size() - suffix.size()), poll)) {
-      visit(Cat(folder, "/", name), poll);
-    }
-  }
+/// None of a folder that cannot be listed: what else is there says so.
+std::vector<PollFile> FilesIn(const std::string& folder, std::string_view suffix) {
+  return PollFiles(folder, suffix).value_or(std::vector<PollFile>());
 }
 
 /// One pass over a data folder.
@@ -237,26 +225,26 @@ class Pass final : public ledger::LedgerVisitor {
   }
 
   void ReadHeld() {
-    ForFilesOfPolls(anchor_, ".anchor", [this](const std::string& path, const Hash32& poll) {
+    for (const auto& [path, poll] : FilesIn(anchor_, kAnchorSuffix)) {
       if (const auto content = ReadAnchorFile(path); content.has_value() && !content->empty()) {
         held_[poll].push_back({path, std::string(kAnchored), *content, kAnchorDamaged});
       }
-    });
-    ForFilesOfPolls(Cat(options_.data, "/published"), ".published",
-                    [this](const std::string& path, const Hash32& poll) {
-                      const auto published =
-                          ReadPublication(Cat(options_.data, "/published"), poll);
-                      if (!published.has_value()) {
-                        return Add(path, "", "cannot be read", kPublished);
-                      }
-                      held_[poll].push_back({path, "published", published->note, kPublished});
-                    });
-    ForFilesOfPolls(Cat(options_.data, "/published"), kWitnessedSuffix,
-                    [this](const std::string& path, const Hash32& poll) {
-                      const auto note = base::ReadFile(path);
-                      if (!note.ok()) return Add(path, "", "cannot be read", kWitnessed);
-                      held_[poll].push_back({path, "cosigned by a witness", *note, kWitnessed});
-                    });
+    }
+    const std::string published = Cat(options_.data, "/published");
+    for (const auto& [path, poll] : FilesIn(published, kPublishedSuffix)) {
+      if (const auto shown = ReadPublication(published, poll); shown.has_value()) {
+        held_[poll].push_back({path, "published", shown->note, kPublished});
+      } else {
+        Add(path, "", "cannot be read", kPublished);
+      }
+    }
+    for (const auto& [path, poll] : FilesIn(published, kWitnessedSuffix)) {
+      if (const auto note = base::ReadFile(path); note.ok()) {
+        held_[poll].push_back({path, "cosigned by a witness", *note, kWitnessed});
+      } else {
+        Add(path, "", "cannot be read", kWitnessed);
+      }
+    }
     for (uint64_t i = 0; fs::exists(IssuerFolder(options_.data, i)); ++i) {
       const std::string path = IssuerAnchorPath(anchor_, i);
       uint64_t number = 0;

@@ -19,6 +19,7 @@
 #include "server/folder_lock.h"
 #include "server/keys.h"
 #include "server/parallel.h"
+#include "server/poll_files.h"
 #include "server/publication.h"
 #include "server/sequencer.h"
 #include "server/setup.h"
@@ -107,47 +108,27 @@ class Folder {
     std::vector<Signed> notes;
     URNA_ASSIGN_OR_RETURN(const auto lost, ReadLostNotes(options_.anchor));
     for (const LostNote& one : lost) notes.push_back({one.path, one.poll, one.note});
-    const auto for_files = [](const std::string& folder, std::string_view suffix, auto visit) {
-      std::error_code error;
-      for (fs::directory_iterator at(folder, error), end; !error && at != end;
-           at.increment(error)) {
-        const std::string name = at->path().filename().string();
-        Hash32 poll;
-        if (name.ends_with(suffix) &&
-            base::Unhex(std::string_view(name).substr(0, name.size() - suffix.size()), poll)) {
-          visit(at->path().string(), poll);
-        }
+    URNA_ASSIGN_OR_RETURN(const auto anchors, PollFiles(options_.anchor, kAnchorSuffix));
+    for (const auto& [path, poll] : anchors) {
+      URNA_ASSIGN_OR_RETURN(AnchorContent content, ReadAnchor(path));
+      if (content.damaged) {
+        return Failure(absl::StatusCode::kDataLoss,
+                       Cat(path, ": is damaged; see urna-server fsck"));
       }
-    };
-    absl::Status fault;
-    for_files(options_.anchor, ".anchor", [&](const std::string& path, const Hash32& poll) {
-      auto content = ReadAnchor(path);
-      if (content.ok() && content->damaged) {
-        content =
-            Failure(absl::StatusCode::kDataLoss, Cat(path, ": is damaged; see urna-server fsck"));
-      }
-      if (!content.ok()) {
-        fault = content.status();
-      } else if (!content->newest.empty()) {
-        notes.push_back({path, poll, content->newest});
-      }
-    });
-    URNA_RETURN_IF_ERROR(fault);
+      if (!content.newest.empty()) notes.push_back({path, poll, std::move(content.newest)});
+    }
     const std::string published = Cat(options_.data, "/published");
-    for_files(published, ".published", [&](const std::string& path, const Hash32& poll) {
+    for (const auto& [path, poll] :
+         PollFiles(published, kPublishedSuffix).value_or(std::vector<PollFile>())) {
       if (const auto shown = ReadPublication(published, poll); shown.has_value()) {
         notes.push_back({path, poll, shown->note});
       }
-    });
-    for_files(published, kWitnessedSuffix, [&](const std::string& path, const Hash32& poll) {
-      auto note = base::ReadFile(path, kMaxNoteBytes);
-      if (note.ok()) {
-        notes.push_back({path, poll, *std::move(note)});
-      } else {
-        fault = note.status();
-      }
-    });
-    URNA_RETURN_IF_ERROR(fault);
+    }
+    for (const auto& [path, poll] :
+         PollFiles(published, kWitnessedSuffix).value_or(std::vector<PollFile>())) {
+      URNA_ASSIGN_OR_RETURN(std::string note, base::ReadFile(path, kMaxNoteBytes));
+      notes.push_back({path, poll, std::move(note)});
+    }
     return notes;
   }
 

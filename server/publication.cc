@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "server/poll_files.h"
 
 namespace urna::server {
 namespace {
@@ -18,7 +19,7 @@ std::string PathOf(const std::string& folder, const crypto::Hash32& poll, std::s
 }
 
 std::string PublicationFile(const std::string& folder, const crypto::Hash32& poll) {
-  return PathOf(folder, poll, ".published");
+  return PathOf(folder, poll, kPublishedSuffix);
 }
 
 }  // namespace

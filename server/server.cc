@@ -5,9 +5,7 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <mutex>
-#include <system_error>
 #include <utility>
 
 #include "base/file.h"
@@ -20,6 +18,7 @@
 #include "server/issuer_duties.h"
 #include "server/keys.h"
 #include "server/parallel.h"
+#include "server/poll_files.h"
 #include "server/publication.h"
 #include "server/setup.h"
 #include "server/tiles_http.h"
@@ -61,28 +60,6 @@ void InitializeGrpcOnce() {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   });
-}
-
-/// Calls `visit(path, poll)` for the files "<poll id>SUFFIX" of a folder, until it returns an
-/// error.
-absl::Status ForFilesOfPolls(
-    const std::string& folder, std::string_view suffix,
-    const std::function<absl::Status(const std::string&, const Hash32&)>& visit) {
-  std::error_code error;
-  for (const auto& file : std::filesystem::directory_iterator(folder, error)) {
-    const std::string name = file.path().filename().string();
-    Hash32 id;
-    if (!name.ends_with(suffix) ||
-        !base::Unhex(std::string_view(name).substr(0, name.size() - suffix.size()), id)) {
-      continue;
-    }
-    URNA_RETURN_IF_ERROR(visit(file.path().string(), id));
-  }
-  if (error) {
-    return Failure(absl::StatusCode::kUnavailable,
-                   Cat(folder, ": cannot be listed: ", error.message()));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -225,28 +202,28 @@ absl::Status Server::OpenFollower() {
 
 absl::Status Server::CheckAnchors() {
   URNA_ASSIGN_OR_RETURN(lost_notes_, ReadLostNotes(settings_.anchor));
-  return ForFilesOfPolls(
-      settings_.anchor, ".anchor",
-      [this](const std::string& path, const Hash32& id) -> absl::Status {
-        URNA_ASSIGN_OR_RETURN(auto anchor, AnchorFile::Open(path));
-        if (!anchor->newest().empty() && !store_->GetHead(id).ok()) {
-          return Damaged(Cat(path, ": the ledger of poll ", base::Hex(id),
-                             " was signed once and is gone; an old copy must not be served"));
-        }
-        anchors_[id] = std::move(anchor);
-        return absl::OkStatus();
-      });
+  URNA_ASSIGN_OR_RETURN(const auto files, PollFiles(settings_.anchor, kAnchorSuffix));
+  for (const auto& [path, id] : files) {
+    URNA_ASSIGN_OR_RETURN(auto anchor, AnchorFile::Open(path));
+    if (!anchor->newest().empty() && !store_->GetHead(id).ok()) {
+      return Damaged(Cat(path, ": the ledger of poll ", base::Hex(id),
+                         " was signed once and is gone; an old copy must not be served"));
+    }
+    anchors_[id] = std::move(anchor);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Server::CheckWitnessed() const {
   if (!settings_.ballot_box) return absl::OkStatus();
-  return ForFilesOfPolls(
-      Cat(settings_.data, "/published"), kWitnessedSuffix,
-      [this](const std::string& path, const Hash32& id) -> absl::Status {
-        if (store_->GetHead(id).ok()) return absl::OkStatus();
-        return Damaged(Cat(path, ": the ledger of poll ", base::Hex(id),
-                           " was cosigned once and is gone; an old copy must not be served"));
-      });
+  URNA_ASSIGN_OR_RETURN(const auto files,
+                        PollFiles(Cat(settings_.data, "/published"), kWitnessedSuffix));
+  for (const auto& [path, id] : files) {
+    if (store_->GetHead(id).ok()) continue;
+    return Damaged(Cat(path, ": the ledger of poll ", base::Hex(id),
+                       " was cosigned once and is gone; an old copy must not be served"));
+  }
+  return absl::OkStatus();
 }
 
 Server::Published Server::PublishedBefore(const Hash32& id) const {
