@@ -1,4 +1,4 @@
-// What mixing and verifying a mix cost for each ballot, on one core.
+// What mixing, decrypting what was mixed, and verifying both cost for each ballot, on one core.
 
 #include <benchmark/benchmark.h>
 
@@ -6,7 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "crypto/decryption.h"
 #include "crypto/group.h"
+#include "crypto/picks.h"
 #include "crypto/shuffle.h"
 
 namespace urna::crypto {
@@ -72,6 +74,96 @@ void VerifyMix(benchmark::State& state) {
 BENCHMARK(VerifyMix)
     ->ArgNames({"ballots", "width"})
     ->ArgsProduct({{100, 1'000, 10'000}, {3, 6, 15}})
+    ->Unit(benchmark::kMillisecond);
+
+/// A trustee of `t` who decrypt the picks of mixed ballots.
+struct DecryptionSetup {
+  DecryptionSetup(size_t ballots, size_t width, size_t t) {
+    Initialize();
+    std::vector<vartime::Element> elements;
+    for (size_t b = 0; b < ballots; ++b) {
+      elements.push_back((elements.empty() ? vartime::Element() : elements.back()) +
+                         vartime::Element::Base());
+    }
+    R = ToPoints(elements);
+    for (uint32_t i = 1; i <= t; ++i) trustees.push_back(2 * i);
+    for (size_t w = 0; w < width; ++w) {
+      secrets.push_back(SecretScalar::Random());
+      P.push_back(MulBase(secrets.back()));
+    }
+  }
+  DecryptionStatement Statement() const {
+    return {HashSha256("opening"), HashSha256("closed"), "contest", 1, R, P};
+  }
+  std::vector<Point> R, P;
+  std::vector<SecretScalar> secrets;
+  std::vector<uint32_t> trustees;
+};
+
+void MakeShare(benchmark::State& state) {
+  const DecryptionSetup setup(static_cast<size_t>(state.range(0)),
+                              static_cast<size_t>(state.range(1)), 1);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(MakeDecryptionShare(setup.Statement(), setup.secrets));
+  }
+  PerBallot(state);
+}
+BENCHMARK(MakeShare)
+    ->ArgNames({"ballots", "width"})
+    ->ArgsProduct({{1'000, 10'000}, {3, 15}})
+    ->Unit(benchmark::kMillisecond);
+
+void VerifyShare(benchmark::State& state) {
+  const DecryptionSetup setup(static_cast<size_t>(state.range(0)),
+                              static_cast<size_t>(state.range(1)), 1);
+  const DecryptionShare share = MakeDecryptionShare(setup.Statement(), setup.secrets);
+  for (auto _ : state) {
+    if (!VerifyDecryptionShare(setup.Statement(), share).ok()) {
+      state.SkipWithError("a valid share was refused");
+    }
+  }
+  PerBallot(state);
+}
+BENCHMARK(VerifyShare)
+    ->ArgNames({"ballots", "width"})
+    ->ArgsProduct({{1'000, 10'000}, {3, 15}})
+    ->Unit(benchmark::kMillisecond);
+
+/// Every value is 0: shares that add up to nothing take the same steps.
+void DecryptPicks(benchmark::State& state) {
+  const auto ballots = static_cast<size_t>(state.range(0));
+  const auto width = static_cast<size_t>(state.range(1));
+  const auto t = static_cast<size_t>(state.range(2));
+  const DecryptionSetup setup(ballots * width, 1, t);
+  // With a key of 1 for all trustees, since weights add up to one.
+  const std::vector<std::vector<Point>> shares(t, setup.R);
+  for (auto _ : state) {
+    if (!DecryptSmall(setup.R, setup.trustees, shares, 255).ok()) {
+      state.SkipWithError("a value was not found");
+    }
+  }
+  PerBallot(state);
+}
+BENCHMARK(DecryptPicks)
+    ->ArgNames({"ballots", "width", "trustees"})
+    ->ArgsProduct({{1'000}, {3, 15}, {2, 3, 5}})
+    ->Unit(benchmark::kMillisecond);
+
+void Compose(benchmark::State& state) {
+  const auto ballots = static_cast<size_t>(state.range(0));
+  const auto picks = static_cast<uint32_t>(state.range(1));
+  const DecryptionSetup setup(2 * picks, 1, 1);
+  const std::vector<Ciphertext> ciphertexts(ballots, {setup.R[0], setup.R});
+  for (auto _ : state) {
+    VectorList list{.width = picks, .points = {}};
+    AppendComposites(ciphertexts, picks, &list);
+    benchmark::DoNotOptimize(list);
+  }
+  PerBallot(state);
+}
+BENCHMARK(Compose)
+    ->ArgNames({"ballots", "picks"})
+    ->ArgsProduct({{1'000}, {3, 15}})
     ->Unit(benchmark::kMillisecond);
 
 }  // namespace

@@ -149,7 +149,7 @@ absl::Status CombineRehearsal(const poll::State& state, std::span<const Rehearsa
   std::vector<std::vector<Point>> decrypted;
   for (const RehearsalShare& share : shares.first(needed)) {
     trustees.push_back(share.trustee);
-    decrypted.push_back(share.share.D[0]);
+    decrypted.push_back(share.share.D);
   }
   const std::vector<Point> values = crypto::CombineDecryption(votes.C, trustees, decrypted);
   for (size_t w = 0; w < values.size(); ++w) {

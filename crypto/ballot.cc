@@ -815,6 +815,13 @@ struct DecodedPoints {
   std::unique_ptr<bool[]> valid;
 };
 
+absl::Status CheckSize(const BallotShape& shape, std::string_view bytes) {
+  const size_t size = shape.encoded_size();
+  if (bytes.size() == size) return absl::OkStatus();
+  return Malformed(
+      base::Cat("a ballot of ", bytes.size(), " bytes; one of style ", shape.style, " has ", size));
+}
+
 // Reads the fields of a ballot whose size was checked; keeps the first error.
 class BallotReader {
  public:
@@ -867,11 +874,7 @@ class BallotReader {
 
 absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view bytes,
                                     std::vector<vartime::Element>* elements) {
-  const size_t size = shape.encoded_size();
-  if (bytes.size() != size) {
-    return Malformed(base::Cat("a ballot of ", bytes.size(), " bytes; one of style ", shape.style,
-                               " has ", size));
-  }
+  URNA_RETURN_IF_ERROR(CheckSize(shape, bytes));
   DecodedPoints decoded(shape, bytes);
   BallotReader reader(bytes, decoded);
   Ballot ballot;
@@ -924,6 +927,22 @@ absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view b
   if (!reader.status().ok()) return reader.status();
   if (elements != nullptr) *elements = std::move(decoded.elements);
   return ballot;
+}
+
+absl::StatusOr<Ciphertext> CiphertextOf(const BallotShape& shape, std::string_view bytes,
+                                        size_t contest) {
+  Check(contest < shape.contests.size(), "a contest of the shape");
+  URNA_RETURN_IF_ERROR(CheckSize(shape, bytes));
+  constexpr size_t kItem = 32;
+  // Revision, BK and tokens stand before the ciphertexts.
+  size_t skipped = 1 + 4 * size_t{shape.issuers};
+  for (size_t c = 0; c < contest; ++c) skipped += 1 + SlotCount(shape.contests[c].rule);
+  base::Reader reader(bytes.substr(sizeof(Ballot::revision) + kItem * skipped));
+  Ciphertext out;
+  out.R = Point::FromTrusted(reader.Fixed<kItem>());
+  const uint32_t slots = SlotCount(shape.contests[contest].rule);
+  for (uint32_t i = 0; i < slots; ++i) out.C.push_back(Point::FromTrusted(reader.Fixed<kItem>()));
+  return out;
 }
 
 std::vector<absl::Status> CheckBallots(std::span<const BallotToCheck> ballots) {

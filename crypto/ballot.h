@@ -179,6 +179,12 @@ std::string EncodeBallot(const Ballot& ballot);
 absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view bytes,
                                     std::vector<vartime::Element>* elements = nullptr);
 
+/// One contest's ciphertext of a ballot that DecodeBallot accepted before, without decoding the
+/// rest, or judging anything again but the size. Precondition: the shape has the contest.
+/// Errors: Reject("ballot.malformed") for another size.
+absl::StatusOr<Ciphertext> CiphertextOf(const BallotShape& shape, std::string_view bytes,
+                                        size_t contest);
+
 struct BallotToCheck {
   const BallotContext* context;
   const Ballot* ballot;

@@ -26,15 +26,16 @@ struct DecryptionStatement {
 };
 
 struct DecryptionShare {
-  std::vector<std::vector<Point>> D;  ///< D[b][w]
+  std::vector<Point> D;  ///< D_(b,w): of all slots of the first ciphertext, then of the next
   Point U, V;
   Scalar z;
 };
 
-/// `secrets`: k_(i,w) for the same slots as `statement.P`.
+/// `secrets`: k_(i,w) for the same slots as `statement.P`. Constant time. Memory: the share and a
+/// few kilobytes.
 DecryptionShare MakeDecryptionShare(const DecryptionStatement& statement,
                                     std::span<const SecretScalar> secrets);
-/// Checks the shape of the share and its proof.
+/// Checks the shape of the share and its proof. Memory: a few megabytes, however many ciphertexts.
 /// Errors: Reject("decryption.share-invalid"), also if an R, P, U or V is the identity.
 absl::Status VerifyDecryptionShare(const DecryptionStatement& statement,
                                    const DecryptionShare& share);
@@ -47,6 +48,15 @@ Scalar LagrangeWeight(uint32_t i, std::span<const uint32_t> trustees);
 /// the t trustees used.
 std::vector<Point> CombineDecryption(std::span<const Point> C, std::span<const uint32_t> trustees,
                                      std::span<const std::vector<Point>> shares_D);
+
+/// The small values that many ciphertexts hold, as mixed ballots do: values v in 0..bound with
+/// v G = C - sum_i weight_i D_i, in the order of C; shares_D[i] is of trustees[i], for the same
+/// slots as C. Exactly the t trustees used. Precondition: bound at most 65,535. Public data only.
+/// Errors: Reject("tally.out-of-bound") with the index of the first that holds none.
+absl::StatusOr<std::vector<uint32_t>> DecryptSmall(std::span<const Point> C,
+                                                   std::span<const uint32_t> trustees,
+                                                   std::span<const std::vector<Point>> shares_D,
+                                                   uint32_t bound);
 
 /// Finds v in 0..bound with vG = point, by baby-step giant-step: O(sqrt(bound)) time and memory,
 /// the memory capped at 2^18 table entries (then O(bound / 2^18) time).

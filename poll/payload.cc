@@ -48,9 +48,7 @@ void PutRegisterEntry(Writer& w, const RegisterEntry& entry) {
 }
 
 void PutShare(Writer& w, const crypto::DecryptionShare& share) {
-  for (const auto& row : share.D) {
-    for (const Point& point : row) Put(w, point);
-  }
+  for (const Point& D : share.D) Put(w, D);
   Put(w, share.U);
   Put(w, share.V);
   Put(w, share.z);
@@ -239,8 +237,7 @@ RegisterEntry ReadRegisterEntry(Fields& f) {
 
 crypto::DecryptionShare ReadShare(Fields& f, uint32_t slots) {
   crypto::DecryptionShare share;
-  share.D.emplace_back();
-  for (uint32_t w = 0; w < slots; ++w) share.D[0].push_back(f.AnyPoint("D"));
+  for (uint32_t w = 0; w < slots; ++w) share.D.push_back(f.AnyPoint("D"));
   share.U = f.KeyPoint("U");
   share.V = f.KeyPoint("V");
   share.z = f.AnyScalar("z");

@@ -161,7 +161,7 @@ struct Dealt {
 };
 struct Confirmed {
   uint8_t trustee = 0;
-  crypto::DecryptionShare self_test;  ///< D[0][w]
+  crypto::DecryptionShare self_test;
   crypto::Ed25519Signature signature{};
 };
 /// Reveals the complainer's ceremony secret, so that everyone can open the dealer's shares.

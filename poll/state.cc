@@ -1046,7 +1046,7 @@ absl::Status State::On(const DecryptionPart& p, const Input&) {
                                               .P = input.P};
   URNA_RETURN_IF_ERROR(
       base::Annotate(crypto::VerifyDecryptionShare(statement, share), TrusteeName(p.trustee)));
-  shares_[{p.contest, p.trustee}] = std::move(share.D[0]);
+  shares_[{p.contest, p.trustee}] = std::move(share.D);
   ++trustee_records_[Index(p.trustee)];
   return absl::OkStatus();
 }

@@ -411,7 +411,7 @@ TEST_F(TrusteeTest, AMutatedSelfTestIsNamed) {
                           PrepareConfirm(state(), Key(2), &secrets_[1])->payload,
                           state().definition().get())
           .value());
-  confirmed.self_test.D[0][1] += crypto::Point::Base();
+  confirmed.self_test.D[1] += crypto::Point::Base();
   election_.Append(confirmed);
   ASSERT_EQ(election_.faults().size(), 1u);
   EXPECT_EQ(Id(election_.faults()[0].second), "decryption.share-invalid");
@@ -479,7 +479,7 @@ TEST_F(TrusteeTest, AShareOfARehearsalTellsWhatEverybodyCanCompute) {
   const auto share = Rehearse(state(), "label", &secrets_[0]);
   const std::vector<crypto::Point> P = crypto::PublicShares(DealsOf(state()), 1);
   for (size_t w = 0; w < P.size(); ++w) {
-    EXPECT_EQ(share->share.D[0][w], crypto::Mul(r, P[w]));
+    EXPECT_EQ(share->share.D[w], crypto::Mul(r, P[w]));
   }
   EXPECT_NE(TestVotes(state(), "other").R, crypto::MulBase(r));
 }
@@ -502,7 +502,7 @@ TEST_F(TrusteeTest, AShareOfARehearsalIsNoShareOfTheTally) {
                                                           real.payload, state().definition().get())
                                           .value())
                                       .data,
-                                  static_cast<uint32_t>(share.share.D[0].size()))
+                                  static_cast<uint32_t>(share.share.D.size()))
           .value();
   const std::vector<RehearsalShare> shares = {share, *Rehearse(state(), "", &secrets_[1])};
   EXPECT_EQ(Id(CombineRehearsal(state(), shares)), "decryption.share-invalid");

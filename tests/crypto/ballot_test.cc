@@ -248,6 +248,23 @@ bool ProofShouldHold(const Rule& rule, const std::vector<uint32_t>& values) {
   return std::all_of(values.begin(), values.end(), [](uint32_t v) { return v <= 15; });
 }
 
+TEST(BallotTest, OneCiphertextIsReadWithoutTheRest) {
+  const TestPoll poll({{"a", Choose{0, 1, 2}}, {"b", Picks{2, 200}}, {"c", Score{3, 4}}}, 2);
+  const Ballot ballot = poll.Vote({{1, 0}, {0, 5, 12, 8}, {3, 0, 1, 2}});
+  const std::string bytes = EncodeBallot(ballot);
+  for (size_t c = 0; c < 3; ++c) {
+    const auto ciphertext = CiphertextOf(poll.context.shape, bytes, c);
+    ASSERT_THAT(ciphertext, Ok());
+    EXPECT_EQ(ciphertext->R, ballot.contests[c].R);
+    EXPECT_EQ(ciphertext->C, ballot.contests[c].C);
+  }
+  EXPECT_THAT(CiphertextOf(poll.context.shape, bytes + "x", 0), IsRejected("ballot.malformed"));
+  EXPECT_THAT(CiphertextOf(poll.context.shape, std::string_view(bytes).substr(1), 2),
+              IsRejected("ballot.malformed"));
+  EXPECT_DEATH(CiphertextOf(poll.context.shape, bytes, 3).status().IgnoreError(),
+               "a contest of the shape");
+}
+
 TEST(BallotPropertyTest, AProofHoldsExactlyForVotesThatObey) {
   std::mt19937 random(20261123);
   for (const Rule& rule : RulesOfEveryKind()) {

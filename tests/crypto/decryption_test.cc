@@ -61,7 +61,9 @@ TEST(DecryptionTest, VerifiesTheVector) {
   const std::string contest = d["contest"];
   const std::vector<Point> R = PointsOf(d["R"]), P = PointsOf(d["P"]);
   DecryptionShare share{{}, PointOf(d["U"]), PointOf(d["V"]), ScalarOf(d["z"])};
-  for (const auto& row : d["D"]) share.D.push_back(PointsOf(row));
+  for (const auto& row : d["D"]) {
+    for (const Point& point : PointsOf(row)) share.D.push_back(point);
+  }
   const DecryptionStatement statement{
       Bytes32Of(v["opening"]), Bytes32Of(v["closed"]), contest, d["trustee"], R, P};
   EXPECT_THAT(VerifyDecryptionShare(statement, share), Ok());
@@ -89,7 +91,7 @@ TEST(DecryptionTest, AnyThresholdOfTrusteesTallies) {
         const auto share = MakeDecryptionShare(statement, trustees.secrets[i - 1]);
         ASSERT_THAT(VerifyDecryptionShare(statement, share), Ok());
         who.push_back(i);
-        shares.push_back(share.D[0]);
+        shares.push_back(share.D);
       }
       const std::vector<Point> totals = CombineDecryption(sum.C, who, shares);
       EXPECT_EQ(DiscreteLogVartime(totals[0], 3).value(), 2u);
@@ -118,7 +120,7 @@ TEST(DecryptionTest, ABadShareIsNamedAndStopsNobodyElse) {
   for (uint32_t i = 1; i <= 3; ++i) {
     const auto statement = StatementOf(i, {&ballot.R, 1}, trustees.public_shares[i - 1]);
     auto share = MakeDecryptionShare(statement, trustees.secrets[i - 1]);
-    if (i == 2) share.D[0][0] += Point::Base();
+    if (i == 2) share.D[0] += Point::Base();
     const absl::Status verdict = VerifyDecryptionShare(statement, share);
     if (i == 2) {
       EXPECT_THAT(verdict, IsRejected("decryption.share-invalid"));
@@ -127,7 +129,7 @@ TEST(DecryptionTest, ABadShareIsNamedAndStopsNobodyElse) {
     }
     ASSERT_THAT(verdict, Ok());
     who.push_back(i);
-    shares.push_back(share.D[0]);
+    shares.push_back(share.D);
   }
   EXPECT_EQ(DiscreteLogVartime(CombineDecryption(ballot.C, who, shares)[0], 10).value(), 7u);
 }
@@ -145,6 +147,26 @@ class DecryptionProofTest : public testing::Test {
   DecryptionShare share;
 };
 
+// More terms than are multiplied at once, in rows that the limit cuts.
+TEST(DecryptionTest, AShareOfManyCiphertextsIsCheckedToTheLast) {
+  const Trustees trustees(1, 1, 3);
+  std::vector<Point> R;
+  vartime::Element next = ToElement(MulBase(Scalar::Random()));
+  std::vector<vartime::Element> elements;
+  for (size_t b = 0; b < 5600; ++b) elements.push_back(next += vartime::Element::Base());
+  R = ToPoints(elements);
+  const auto statement = StatementOf(1, R, trustees.public_shares[0]);
+  DecryptionShare share = MakeDecryptionShare(statement, trustees.secrets[0]);
+  EXPECT_THAT(VerifyDecryptionShare(statement, share), Ok());
+  for (const size_t at : {size_t{0}, size_t{16383}, size_t{16384}, share.D.size() - 1}) {
+    DecryptionShare bad = share;
+    bad.D[at] += Point::Base();
+    EXPECT_THAT(VerifyDecryptionShare(statement, bad), IsRejected("decryption.share-invalid"));
+  }
+  std::swap(share.D[0], share.D[3 * 5500]);
+  EXPECT_THAT(VerifyDecryptionShare(statement, share), IsRejected("decryption.share-invalid"));
+}
+
 TEST_F(DecryptionProofTest, ChallengesAreThoseOfTheText) {
   SpecTranscript spec("decryption");
   spec.Append("opening", SomeHash(3));
@@ -154,9 +176,7 @@ TEST_F(DecryptionProofTest, ChallengesAreThoseOfTheText) {
   for (const Point& point : R) spec.Append("R", point);
   const std::vector<Point>& P = trustees.public_shares[0];
   for (const Point& point : P) spec.Append("P", point);
-  for (const auto& row : share.D) {
-    for (const Point& point : row) spec.Append("D", point);
-  }
+  for (const Point& point : share.D) spec.Append("D", point);
   const Scalar sigma = spec.Challenge("sigma");
   const Scalar rho = spec.Challenge("rho");
   spec.Append("U", share.U);
@@ -165,8 +185,8 @@ TEST_F(DecryptionProofTest, ChallengesAreThoseOfTheText) {
   const auto fold = [&sigma](const Point& a, const Point& b, const Point& c) {
     return a + Mul(sigma, b) + Mul(sigma * sigma, c);
   };
-  const Point D0 = fold(share.D[0][0], share.D[1][0], share.D[2][0]);
-  const Point D1 = fold(share.D[0][1], share.D[1][1], share.D[2][1]);
+  const Point D0 = fold(share.D[0], share.D[2], share.D[4]);
+  const Point D1 = fold(share.D[1], share.D[3], share.D[5]);
   EXPECT_EQ(MulBase(share.z), share.U + Mul(x, P[0] + Mul(rho, P[1])));
   EXPECT_EQ(Mul(share.z, fold(R[0], R[1], R[2])), share.V + Mul(x, D0 + Mul(rho, D1)));
   EXPECT_THAT(VerifyDecryptionShare(Statement(), share), Ok());
@@ -203,7 +223,7 @@ TEST_F(DecryptionProofTest, RefusesEveryChangedInput) {
     EXPECT_THAT(VerifyDecryptionShare(other, share), IsRejected(id));
     for (size_t b = 0; b < R.size(); ++b) {
       DecryptionShare bad = share;
-      bad.D[b][w] += G;
+      bad.D[2 * b + w] += G;
       EXPECT_THAT(VerifyDecryptionShare(Statement(), bad), IsRejected(id));
     }
   }
@@ -221,15 +241,15 @@ TEST_F(DecryptionProofTest, RefusesEveryChangedInput) {
 // Errors that cancel in the plain sum are caught by the weights sigma and rho.
 TEST_F(DecryptionProofTest, RefusesErrorsThatCancel) {
   DecryptionShare bad = share;
-  bad.D[0][0] += Point::Base();
-  bad.D[1][0] = bad.D[1][0] - Point::Base();
+  bad.D[0] += Point::Base();
+  bad.D[2] = bad.D[2] - Point::Base();
   EXPECT_THAT(VerifyDecryptionShare(Statement(), bad), IsRejected("decryption.share-invalid"));
   bad = share;
-  bad.D[0][0] += Point::Base();
-  bad.D[0][1] = bad.D[0][1] - Point::Base();
+  bad.D[0] += Point::Base();
+  bad.D[1] = bad.D[1] - Point::Base();
   EXPECT_THAT(VerifyDecryptionShare(Statement(), bad), IsRejected("decryption.share-invalid"));
   bad = share;
-  std::swap(bad.D[0][0], bad.D[0][1]);
+  std::swap(bad.D[0], bad.D[1]);
   EXPECT_THAT(VerifyDecryptionShare(Statement(), bad), IsRejected("decryption.share-invalid"));
 }
 
@@ -244,7 +264,7 @@ TEST_F(DecryptionProofTest, RefusesAWrongKeyProvenHonestly) {
 TEST_F(DecryptionProofTest, RefusesFalseDecryptionsUnderAnHonestProofOfTheKey) {
   const std::vector<SecretScalar>& k = trustees.secrets[0];
   DecryptionShare lie = share;
-  for (auto& row : lie.D) row[1] += Point::Base();
+  for (size_t b = 0; b < R.size(); ++b) lie.D[2 * b + 1] += Point::Base();
   SpecTranscript spec("decryption");
   spec.Append("opening", SomeHash(3));
   spec.Append("closed", SomeHash(4));
@@ -252,9 +272,7 @@ TEST_F(DecryptionProofTest, RefusesFalseDecryptionsUnderAnHonestProofOfTheKey) {
   spec.AppendNumber("trustee", 1);
   for (const Point& point : R) spec.Append("R", point);
   for (const Point& point : trustees.public_shares[0]) spec.Append("P", point);
-  for (const auto& row : lie.D) {
-    for (const Point& point : row) spec.Append("D", point);
-  }
+  for (const Point& point : lie.D) spec.Append("D", point);
   const Scalar sigma = spec.Challenge("sigma"), rho = spec.Challenge("rho");
   const SecretScalar u = SecretScalar::Random();
   lie.U = MulBase(u);
@@ -274,10 +292,7 @@ TEST_F(DecryptionProofTest, RefusesAnotherShapeAndIdentities) {
   bad.D.pop_back();
   EXPECT_THAT(VerifyDecryptionShare(Statement(), bad), IsRejected(id));
   bad = share;
-  bad.D[1].pop_back();
-  EXPECT_THAT(VerifyDecryptionShare(Statement(), bad), IsRejected(id));
-  bad = share;
-  bad.D[1].push_back(Point::Base());
+  bad.D.push_back(Point::Base());
   EXPECT_THAT(VerifyDecryptionShare(Statement(), bad), IsRejected(id));
   EXPECT_THAT(VerifyDecryptionShare(Statement(), DecryptionShare{}), IsRejected(id));
   DecryptionStatement empty = Statement();
@@ -300,6 +315,70 @@ TEST_F(DecryptionProofTest, RefusesAnotherShapeAndIdentities) {
   EXPECT_THAT(VerifyDecryptionShare(mixed, MakeDecryptionShare(mixed, one)), IsRejected(id));
   const auto self_test = StatementOf(1, generator, generator);
   EXPECT_THAT(VerifyDecryptionShare(self_test, MakeDecryptionShare(self_test, one)), Ok());
+}
+
+// Values of `count` ciphertexts and what the trustees numbered so would publish for them.
+struct ManySmall {
+  ManySmall(const std::vector<uint32_t>& trustees, size_t count, uint32_t bound) {
+    // A polynomial of as many coefficients as there are trustees.
+    std::vector<Scalar> coefficients;
+    for (size_t k = 0; k < trustees.size(); ++k) coefficients.push_back(Scalar::Random());
+    std::vector<Scalar> keys;
+    for (const uint32_t i : trustees) {
+      Scalar key, power = One();
+      for (const Scalar& coefficient : coefficients) {
+        key = key + coefficient * power;
+        power = power * Scalar::FromU64(i);
+      }
+      keys.push_back(key);
+    }
+    D.resize(trustees.size());
+    vartime::Element R;
+    for (size_t b = 0; b < count; ++b) {
+      R += vartime::Element::Base();  // r = b + 1
+      const Scalar r = Scalar::FromU64(b + 1);
+      values.push_back(static_cast<uint32_t>(b * 7 % (bound + 1)));
+      C.push_back(MulBase(r * coefficients[0] + Scalar::FromU64(values.back())));
+      for (size_t i = 0; i < trustees.size(); ++i) D[i].push_back(MulBase(r * keys[i]));
+    }
+  }
+  std::vector<Point> C;
+  std::vector<std::vector<Point>> D;
+  std::vector<uint32_t> values;
+};
+
+// Multipliers with and without a common denominator, of both signs, and long ones.
+TEST(DecryptSmallTest, AnyTrusteesDecryptEveryValue) {
+  for (const auto& trustees : std::vector<std::vector<uint32_t>>{
+           {1}, {7}, {1, 2}, {2, 1}, {5, 1, 3}, {2, 3, 5, 9}, {3, 1000003, 77, 65536, 999}}) {
+    const ManySmall many(trustees, 300, 255);
+    const auto values = DecryptSmall(many.C, trustees, many.D, 255);
+    ASSERT_THAT(values, Ok());
+    EXPECT_EQ(*values, many.values) << trustees.size() << " from " << trustees[0];
+  }
+}
+
+TEST(DecryptSmallTest, MoreThanAreDecryptedTogether) {
+  const std::vector<uint32_t> trustees = {1, 3};
+  const ManySmall many(trustees, 2050, 15);
+  EXPECT_EQ(DecryptSmall(many.C, trustees, many.D, 15).value(), many.values);
+  EXPECT_THAT(DecryptSmall({}, trustees, std::vector<std::vector<Point>>(2), 15).value(),
+              testing::IsEmpty());
+}
+
+TEST(DecryptSmallTest, NamesTheValueBeyondTheBound) {
+  const std::vector<uint32_t> trustees = {2, 3};
+  ManySmall many(trustees, 1100, 255);
+  ASSERT_EQ(many.values[36], 252u);
+  EXPECT_THAT(DecryptSmall(many.C, trustees, many.D, 255), Ok());
+  many.C[1050] += MulBase(Scalar::FromU64(256));
+  const auto beyond = DecryptSmall(many.C, trustees, many.D, 255);
+  EXPECT_THAT(beyond, IsRejected("tally.out-of-bound"));
+  EXPECT_THAT(std::string(beyond.status().message()), testing::HasSubstr("value 1050:"));
+  // A value that is right, of a trustee whose point is wrong.
+  many = ManySmall(trustees, 3, 255);
+  many.D[1][2] += MulBase(Scalar::FromU64(1000));
+  EXPECT_THAT(DecryptSmall(many.C, trustees, many.D, 255), IsRejected("tally.out-of-bound"));
 }
 
 TEST(LagrangeTest, InterpolatesAtZero) {
