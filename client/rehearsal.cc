@@ -98,7 +98,7 @@ absl::StatusOr<RehearsalShare> RehearsalShare::Decode(const poll::State& state,
   if (!base::UnhexInto(hex, reinterpret_cast<uint8_t*>(bytes.data()), bytes.size())) {
     return refuse("\"share\" is not hexadecimal");
   }
-  auto share = poll::DecodeDecryptionShare(bytes, state.definition()->keys());
+  auto share = poll::DecodeDecryptionShare(bytes, 1, state.definition()->keys());
   if (!share.ok()) return base::Annotate(share.status(), "\"share\"");
   out.share = *std::move(share);
   return out;

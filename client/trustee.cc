@@ -367,7 +367,8 @@ absl::StatusOr<Submission> PrepareDecryption(const poll::State& state, const std
         Cat("contest ", id, ": this ledger adds up to another sum than the one that was decrypted ",
             "before; somebody shows two versions of this poll"));
   }
-  const poll::State::DecryptionInput input = state.DecryptionInputFor(contest, trustee);
+  URNA_ASSIGN_OR_RETURN(const poll::State::DecryptionInput input,
+                        state.DecryptionInputFor(contest, trustee));
   if (secrets->shares.size() < input.P.size()) return NotNow("this trustee has not confirmed");
   const crypto::DecryptionStatement statement{.opening = state.context()->opening,
                                               .closed = *state.closed(),

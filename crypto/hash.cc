@@ -28,6 +28,16 @@ class Digest {
     Start();
   }
 
+  Digest(const Digest& other)
+      : algorithm_(other.algorithm_), context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
+    *this = other;
+  }
+  Digest& operator=(const Digest& other) {
+    Check(context_ != nullptr && EVP_MD_CTX_copy_ex(context_.get(), other.context_.get()) == 1,
+          "hashing failed");
+    return *this;
+  }
+
   void Update(std::string_view bytes) {
     Check(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1, "hashing failed");
   }
@@ -35,13 +45,7 @@ class Digest {
     Check(EVP_DigestFinal_ex(context_.get(), out, nullptr) == 1, "hashing failed");
     Start();
   }
-  void Peek(uint8_t* out) const {
-    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> copy(EVP_MD_CTX_new(),
-                                                                       &EVP_MD_CTX_free);
-    Check(copy != nullptr && EVP_MD_CTX_copy_ex(copy.get(), context_.get()) == 1 &&
-              EVP_DigestFinal_ex(copy.get(), out, nullptr) == 1,
-          "hashing failed");
-  }
+  void Peek(uint8_t* out) const { Digest(*this).Finish(out); }
 
  private:
   void Start() {
@@ -80,6 +84,11 @@ struct Sha512::Context {
 
 Sha512::Sha512() : context_(std::make_unique<Context>()) {}
 Sha512::~Sha512() = default;
+Sha512::Sha512(const Sha512& other) : context_(std::make_unique<Context>(*other.context_)) {}
+Sha512& Sha512::operator=(const Sha512& other) {
+  *context_ = *other.context_;
+  return *this;
+}
 Sha512::Sha512(Sha512&&) noexcept = default;
 Sha512& Sha512::operator=(Sha512&&) noexcept = default;
 

@@ -37,6 +37,8 @@ class Sha512 {
  public:
   Sha512();
   ~Sha512();
+  Sha512(const Sha512& other);
+  Sha512& operator=(const Sha512& other);
   Sha512(Sha512&&) noexcept;
   Sha512& operator=(Sha512&&) noexcept;
 

@@ -92,7 +92,7 @@ absl::Status CheckContest(const Facts& facts, uint32_t index) {
     URNA_RETURN_IF_ERROR(AtMost(where, "votes of all options on paper", Sum(r.paper),
                                 "cards on paper", r.paper_cards));
   }
-  const uint64_t largest = crypto::LargestValue(contest.rule);
+  const uint64_t largest = poll::LargestMark(contest);
   for (size_t o = 0; o < votes.size(); ++o) {
     const std::string what = Cat("votes of option ", contest.options[o].id);
     URNA_RETURN_IF_ERROR(AtMost(where, Cat(what, " online"), r.online[o], "cards online can give",
@@ -100,7 +100,8 @@ absl::Status CheckContest(const Facts& facts, uint32_t index) {
     URNA_RETURN_IF_ERROR(AtMost(where, Cat(what, " on paper"), r.paper[o],
                                 "cards on paper can give", r.paper_cards * largest));
   }
-  const auto counted = poll::counting::CountContest(contest, d.quorum, r.entitled, cards, votes);
+  const auto counted =
+      poll::counting::CountContest(contest, d.quorum, r.entitled, cards, r.void_ballots, votes);
   if (!counted.ok() || *counted != outcome) {
     return Broken(Cat(where, ": the verdict is not the one that follows from its votes"));
   }

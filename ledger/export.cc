@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -266,6 +268,32 @@ Hash32 HashAt(std::string_view tile, size_t index) {
 
 }  // namespace
 
+namespace {
+
+/// The bundle that an entry was read from last: neighbours are mostly read one after another.
+/// Thread-safe.
+class BundleCache {
+ public:
+  /// Entry `index` of bundle `id`, whose entries `read()` gives.
+  template <typename Read>
+  absl::StatusOr<std::string> Entry(const TileId& id, uint64_t index, Read read) {
+    std::lock_guard guard(mutex_);
+    if (!id_.has_value() || *id_ != id) {
+      id_.reset();
+      URNA_ASSIGN_OR_RETURN(entries_, read());
+      id_ = id;
+    }
+    return entries_[index % kTileWidth];
+  }
+
+ private:
+  std::mutex mutex_;
+  std::optional<TileId> id_;
+  std::vector<std::string> entries_;
+};
+
+}  // namespace
+
 struct ExportWriter::Impl {
   explicit Impl(std::string path, TileEdges edges = {})
       : folder(std::move(path)),
@@ -314,6 +342,7 @@ struct ExportWriter::Impl {
   TileBuilder builder;
   std::vector<std::string> entries;  // of the bundle being filled
   uint64_t finished;                 // size of the checkpoint in the folder
+  mutable BundleCache last_read;
 };
 
 ExportWriter::ExportWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -408,11 +437,14 @@ absl::StatusOr<std::string> ExportWriter::ReadEntry(uint64_t index) const {
   }
   const uint64_t first = size() - impl_->entries.size();
   if (index >= first) return impl_->entries[index - first];
-  const std::string path = impl_->PathOf({TileId::kEntries, index / kTileWidth, kTileWidth});
-  URNA_ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(path, kMaxBundleBytes));
-  auto entries = DecodeBundle(bytes, kTileWidth);
-  if (!entries.ok()) return base::Annotate(entries.status(), path);
-  return std::move((*entries)[index % kTileWidth]);
+  const TileId id{TileId::kEntries, index / kTileWidth, kTileWidth};
+  return impl_->last_read.Entry(id, index, [&]() -> absl::StatusOr<std::vector<std::string>> {
+    const std::string path = impl_->PathOf(id);
+    URNA_ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(path, kMaxBundleBytes));
+    auto entries = DecodeBundle(bytes, kTileWidth);
+    if (!entries.ok()) return base::Annotate(entries.status(), path);
+    return entries;
+  });
 }
 
 absl::Status ExportWriter::Finish(std::string_view checkpoint_note) {
@@ -476,6 +508,7 @@ struct ExportReader::Impl {
   std::string note;
   Checkpoint checkpoint;
   std::vector<absl::Status> faults;
+  mutable BundleCache last_read;
 };
 
 ExportReader::ExportReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -528,10 +561,7 @@ absl::StatusOr<std::string> ExportReader::ReadEntry(uint64_t index) const {
         base::Cat(impl_->folder, ": entry ", index, " of ", impl_->checkpoint.size, " entries"));
   }
   const TileId id = TileAt(impl_->checkpoint.size, TileId::kEntries, index / kTileWidth);
-  URNA_ASSIGN_OR_RETURN(const std::string bytes, impl_->BundleBytes(id));
-  const auto entries = ViewBundle(bytes, id.width);
-  if (!entries.ok()) return base::Annotate(entries.status(), impl_->Shown(id));
-  return std::string((*entries)[index % kTileWidth]);
+  return impl_->last_read.Entry(id, index, [&] { return ReadBundle(index / kTileWidth); });
 }
 
 absl::StatusOr<std::string> ExportReader::ReadTile(const TileId& id) const {

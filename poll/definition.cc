@@ -26,6 +26,8 @@ constexpr uint32_t kMaxSlots = 256;
 constexpr uint32_t kMaxScore = 255;
 // The certificate, one record, holds two 64-bit totals per option and some 60 bytes per contest.
 constexpr size_t kMaxOptionsTogether = 2048;
+// Each pick costs every ballot two slots, every mix and every share a point for each ballot.
+constexpr uint32_t kMaxPicks = 64;
 
 /// The last part of a rehearsal's origin begins with it; no other origin holds it.
 constexpr std::string_view kRehearsal = "rehearsal";
@@ -410,7 +412,9 @@ Texts ReadTexts(const Value& value, const std::vector<std::string>& languages,
   return texts;
 }
 
-crypto::Rule ReadRule(const Value& ballot, uint32_t options) {
+/// The ballot rule of `contest`, whose options are known.
+crypto::Rule ReadRule(const Value& ballot, Contest& contest) {
+  const auto options = static_cast<uint32_t>(contest.options.size());
   const std::string rule = ballot["rule"].Text("the name of a rule");
   if (!ballot.ok()) return {};
   if (rule == "choose") {
@@ -436,12 +440,18 @@ crypto::Rule ReadRule(const Value& ballot, uint32_t options) {
     return crypto::Points{.k = ballot["k"].Whole32(1, 5), .n = options};
   }
   if (rule == "picks") {
-    ballot["rule"].Fail(
-        "\"picks\" needs a mixed tally, which this version cannot do; use \"choose\", \"score\" or "
-        "\"points\"");
-    return {};
+    ballot.Fields({"rule", "min", "max", "marks"});
+    const crypto::Picks picks{.w = ballot["max"].Whole32(1, std::min(options, kMaxPicks)),
+                              .n = options};
+    contest.least_picks = ballot["min"].Whole32(0, picks.w);
+    const std::string marks = ballot["marks"].Text("approval or ranked");
+    contest.ranked = marks == "ranked";
+    if (marks != "approval" && marks != "ranked") {
+      ballot["marks"].Fail("must be \"approval\" or \"ranked\"");
+    }
+    return picks;
   }
-  ballot["rule"].Fail("must be \"choose\", \"score\" or \"points\"");
+  ballot["rule"].Fail("must be \"choose\", \"score\", \"points\" or \"picks\"");
   return {};
 }
 
@@ -515,18 +525,21 @@ Contest ReadContest(const Value& value, const std::vector<std::string>& language
   }
   if (!value.ok()) return contest;
 
-  contest.rule = ReadRule(value["ballot"], static_cast<uint32_t>(contest.options.size()));
+  contest.rule = ReadRule(value["ballot"], contest);
   if (!value.ok()) return contest;
   if (const absl::Status rule = crypto::CheckRule(contest.rule); !rule.ok()) {
     value["ballot"].Fail(std::string_view(rule.message().data(), rule.message().size()));
   }
 
-  const std::string tally = value["tally"].Text("homomorphic");
-  if (tally == "mixed") {
-    value["tally"].Fail("this version cannot mix ballots yet; use \"homomorphic\"");
-  } else if (tally != "homomorphic") {
-    value["tally"].Fail("must be \"homomorphic\"");
+  const std::string tally = value["tally"].Text("homomorphic or mixed");
+  const bool picks = std::holds_alternative<crypto::Picks>(contest.rule);
+  if (tally != "homomorphic" && tally != "mixed") {
+    value["tally"].Fail("must be \"homomorphic\" or \"mixed\"");
+  } else if (picks != (tally == "mixed")) {
+    value["tally"].Fail(picks ? "must be \"mixed\": picks cannot be added up"
+                              : "must be \"homomorphic\": only the ballot rule \"picks\" is mixed");
   }
+  contest.tally = picks ? TallyKind::kMixed : TallyKind::kHomomorphic;
   contest.decision = ReadDecision(value["decision"], contest);
   return contest;
 }
@@ -751,6 +764,16 @@ void CheckOrigin(const Value& origin, const Definition& definition) {
 }
 
 }  // namespace
+
+uint32_t PointsOfPick(const Contest& contest, size_t place) {
+  if (!contest.ranked) return 1;
+  return std::get<crypto::Picks>(contest.rule).w - static_cast<uint32_t>(place);
+}
+
+uint64_t LargestMark(const Contest& contest) {
+  return contest.tally == TallyKind::kMixed ? PointsOfPick(contest, 0)
+                                            : crypto::LargestValue(contest.rule);
+}
 
 uint32_t Definition::keys() const {
   uint32_t widest = 0;

@@ -49,9 +49,17 @@ struct Contest {
   Texts question;
   std::vector<Option> options;
   crypto::Rule rule;
-  TallyKind tally = TallyKind::kHomomorphic;
+  TallyKind tally = TallyKind::kHomomorphic;  ///< kMixed if and only if `rule` is Picks
+  // Of Picks:
+  uint32_t least_picks = 0;  ///< with fewer, the ballot is void in this contest
+  bool ranked = false;       ///< picks give points by their place
   Decision decision;
 };
+/// Points that pick `place` (from 0) gives its option: 1; where ranked, w for the first of w picks,
+/// w - 1 for the second, and so on. Precondition: the rule is Picks.
+uint32_t PointsOfPick(const Contest& contest, size_t place);
+/// What one option gets of one ballot, at most.
+uint64_t LargestMark(const Contest& contest);
 
 /// When the contests of the poll are valid at all.
 struct NoQuorum {};

@@ -18,6 +18,8 @@ using base::Writer;
 
 constexpr size_t kMaxReasonBytes = 4096;
 constexpr size_t kMaxCertificateBytes = 60000;
+constexpr size_t kItemBytes = 32;  // a point or a scalar
+constexpr size_t kSignatureBytes = sizeof(crypto::Ed25519Signature);
 
 // --- Writing ---
 
@@ -108,6 +110,7 @@ struct BodyWriter {
   void operator()(const RegisterSealed& p) { w.U8(p.issuer).U64(p.count).Raw(p.parts_sha256); }
   void operator()(const RegisterMissing& p) { w.U8(p.issuer).Frame(p.reason); }
   void operator()(const Lot& p) { w.Frame(p.outcome); }
+  void operator()(const MixPart& p) { w.U8(p.trustee).U16(p.contest).U32(p.part).Raw(p.data); }
   void operator()(const DecryptionPart& p) {
     w.U8(p.trustee).U16(p.contest).U16(p.part).U16(p.parts).Raw(p.data);
   }
@@ -182,7 +185,13 @@ class Fields {
     return approvals;
   }
 
-  crypto::Ed25519Signature Signature() { return r.Fixed<64>(); }
+  crypto::Ed25519Signature Signature() { return r.Fixed<kSignatureBytes>(); }
+
+  std::string DataBeforeSignature() {
+    const size_t rest = r.remaining();
+    if (rest < kSignatureBytes) r.Fail("too short for its signature");
+    return std::string(r.Raw(rest - std::min(rest, kSignatureBytes)));
+  }
 
   std::string Text(size_t max) {
     const std::string_view text = r.Frame(max);
@@ -235,9 +244,11 @@ RegisterEntry ReadRegisterEntry(Fields& f) {
   return entry;
 }
 
-crypto::DecryptionShare ReadShare(Fields& f, uint32_t slots) {
+crypto::DecryptionShare ReadShare(Fields& f, uint64_t ciphertexts, uint32_t slots) {
   crypto::DecryptionShare share;
-  for (uint32_t w = 0; w < slots; ++w) share.D.push_back(f.AnyPoint("D"));
+  const uint64_t points = ciphertexts * slots;
+  share.D.reserve(std::min<uint64_t>(points, f.r.remaining() / kItemBytes));
+  for (uint64_t i = 0; i < points && f.r.ok(); ++i) share.D.push_back(f.AnyPoint("D"));
   share.U = f.KeyPoint("U");
   share.V = f.KeyPoint("V");
   share.z = f.AnyScalar("z");
@@ -331,6 +342,13 @@ absl::StatusOr<Payload> ReadSigned(std::string_view bytes, F read) {
 }
 
 constexpr auto kNothing = [](Fields&, auto&) {};
+
+constexpr auto ReadMixPart = [](Fields& f, MixPart& p) {
+  p.trustee = f.r.U8();
+  p.contest = f.r.U16();
+  p.part = f.r.U32();
+  p.data = f.DataBeforeSignature();
+};
 
 template <typename Part, typename Entry>
 std::vector<Part> SplitEntries(const std::vector<Entry>& entries, size_t per_part) {
@@ -434,6 +452,8 @@ RecordKind KindOf(const Payload& payload) {
     RecordKind operator()(const RegisterSealed&) { return RecordKind::kRegisterSealed; }
     RecordKind operator()(const RegisterMissing&) { return RecordKind::kRegisterMissing; }
     RecordKind operator()(const Lot&) { return RecordKind::kLot; }
+    RecordKind operator()(const MixPart&) { return RecordKind::kMixPart; }
+    RecordKind operator()(const MixProofPart&) { return RecordKind::kMixProofPart; }
     RecordKind operator()(const DecryptionPart&) { return RecordKind::kDecryptionPart; }
     RecordKind operator()(const PaperCounted&) { return RecordKind::kPaperCounted; }
     RecordKind operator()(const Certified&) { return RecordKind::kCertified; }
@@ -505,7 +525,7 @@ absl::StatusOr<Payload> DecodePayload(uint8_t kind, std::string_view bytes,
     case RecordKind::kConfirmed:
       return ReadSigned<Confirmed>(bytes, [&](Fields& f, Confirmed& p) {
         p.trustee = f.r.U8();
-        p.self_test = ReadShare(f, definition->keys());
+        p.self_test = ReadShare(f, 1, definition->keys());
       });
     case RecordKind::kComplained:
       return ReadSigned<Complained>(bytes, [](Fields& f, Complained& p) {
@@ -559,18 +579,16 @@ absl::StatusOr<Payload> DecodePayload(uint8_t kind, std::string_view bytes,
     case RecordKind::kLot:
       return ReadStep<Lot>(bytes, [](Fields& f, Lot& p) { p.outcome = f.Text(kMaxReasonBytes); });
     case RecordKind::kMixPart:
+      return ReadSigned<MixPart>(bytes, ReadMixPart);
     case RecordKind::kMixProofPart:
-      return base::Reject("record.kind-unsupported",
-                          base::Cat(KindName(kind), ": this version does not mix ballots"));
+      return ReadSigned<MixProofPart>(bytes, ReadMixPart);
     case RecordKind::kDecryptionPart:
       return ReadSigned<DecryptionPart>(bytes, [](Fields& f, DecryptionPart& p) {
         p.trustee = f.r.U8();
         p.contest = f.r.U16();
         p.part = f.r.U16();
         p.parts = f.r.U16();
-        const size_t rest = f.r.remaining();
-        if (rest < p.signature.size()) f.r.Fail("too short for its signature");
-        p.data = std::string(f.r.Raw(rest - std::min(rest, p.signature.size())));
+        p.data = f.DataBeforeSignature();
       });
     case RecordKind::kPaperCounted:
       return ReadPaperCounted(Fields(bytes), *definition);
@@ -678,16 +696,51 @@ absl::StatusOr<RegisterPart> DecodeRegisterPart(std::string_view bytes,
   return p;
 }
 
+namespace {
+
+constexpr size_t kProofItems = 3;  // U, V, z
+
+uint64_t RowsPerPart(uint32_t slots) {
+  return (crypto::MixLayout::kMaxItems - kProofItems) / slots;
+}
+
+}  // namespace
+
+uint64_t SharePartCount(uint64_t ciphertexts, uint32_t slots) {
+  return (ciphertexts + RowsPerPart(slots) - 1) / RowsPerPart(slots);
+}
+
+size_t SharePartBytes(uint64_t ciphertexts, uint32_t slots, uint64_t part) {
+  const uint64_t first = part * RowsPerPart(slots);
+  const uint64_t rows = std::min(ciphertexts - first, RowsPerPart(slots));
+  const bool last = first + rows == ciphertexts;
+  return kItemBytes * static_cast<size_t>(rows * slots + (last ? kProofItems : 0));
+}
+
 std::string EncodeDecryptionShare(const crypto::DecryptionShare& share) {
   Writer w;
   PutShare(w, share);
   return w.Take();
 }
 
+std::vector<std::string> SplitDecryptionShare(const crypto::DecryptionShare& share,
+                                              uint32_t slots) {
+  const uint64_t ciphertexts = share.D.size() / slots;
+  const std::string all = EncodeDecryptionShare(share);
+  std::vector<std::string> parts;
+  size_t at = 0;
+  for (uint64_t p = 0; p < SharePartCount(ciphertexts, slots); ++p) {
+    parts.push_back(all.substr(at, SharePartBytes(ciphertexts, slots, p)));
+    at += parts.back().size();
+  }
+  return parts;
+}
+
 absl::StatusOr<crypto::DecryptionShare> DecodeDecryptionShare(std::string_view data,
+                                                              uint64_t ciphertexts,
                                                               uint32_t slots) {
   Fields f(data);
-  crypto::DecryptionShare share = ReadShare(f, slots);
+  crypto::DecryptionShare share = ReadShare(f, ciphertexts, slots);
   URNA_RETURN_IF_ERROR(f.Finish());
   return share;
 }

@@ -10,6 +10,7 @@
 #include "crypto/credential.h"
 #include "crypto/decryption.h"
 #include "crypto/group.h"
+#include "crypto/shuffle.h"
 #include "crypto/signature.h"
 #include "crypto/token.h"
 #include "crypto/trustee.h"
@@ -214,8 +215,19 @@ struct RegisterSealed {
   Hash32 parts_sha256{};  ///< PartsHash of the issuer's register parts
   crypto::Ed25519Signature signature{};
 };
-/// A decryption share, or for mixed contests one part of it. `data` over all parts is
-/// D (ciphertexts outer, slots inner) | U | V | z.
+/// One part of a trustee's mix of a contest that holds outputs. docs/protocol.md section 8, "Layout
+/// of a mix".
+struct MixPart {
+  uint8_t trustee = 0;
+  uint16_t contest = 0;
+  uint32_t part = 0;  ///< from 0; proof parts count on
+  std::string data;   ///< crypto::EncodeMixPart
+  crypto::Ed25519Signature signature{};
+};
+/// The same, of the proof.
+struct MixProofPart : MixPart {};
+/// A decryption share, or one part of it. `data` over all parts is
+/// D (ciphertexts outer, slots inner) | U | V | z, cut as by SplitDecryptionShare.
 struct DecryptionPart {
   uint8_t trustee = 0;
   uint16_t contest = 0;
@@ -225,11 +237,12 @@ struct DecryptionPart {
   crypto::Ed25519Signature signature{};
 };
 
-using Payload = std::variant<Defined, DefinitionPart, RollPart, RollSealed, IssuerJoined,
-                             TrusteeJoined, Dealt, Confirmed, Complained, Opened, BallotCast,
-                             IssuanceCounted, Paused, Resumed, Extended, CredentialReplaced, Ended,
-                             Closed, RegisterPart, RegisterSealed, RegisterMissing, Lot,
-                             DecryptionPart, PaperCounted, Certified, Cancelled, LossAccepted>;
+using Payload =
+    std::variant<Defined, DefinitionPart, RollPart, RollSealed, IssuerJoined, TrusteeJoined, Dealt,
+                 Confirmed, Complained, Opened, BallotCast, IssuanceCounted, Paused, Resumed,
+                 Extended, CredentialReplaced, Ended, Closed, RegisterPart, RegisterSealed,
+                 RegisterMissing, Lot, MixPart, MixProofPart, DecryptionPart, PaperCounted,
+                 Certified, Cancelled, LossAccepted>;
 
 RecordKind KindOf(const Payload& payload);
 
@@ -244,7 +257,7 @@ std::string EncodePayload(const Payload& payload);
 /// Strict. `definition` is needed (and may be null before it is known) for kinds whose sizes follow
 /// from it: without it they are refused with Reject("record.out-of-order").
 /// Errors: Reject("record.malformed"), Reject("record.kind-unknown"),
-/// Reject("record.kind-unsupported") for mixing records, Reject("point.not-canonical"), ...
+/// Reject("point.not-canonical"), ...
 absl::StatusOr<Payload> DecodePayload(uint8_t kind, std::string_view payload,
                                       const Definition* definition);
 
@@ -301,10 +314,18 @@ inline constexpr size_t kRegisterEntryPoints = 4;
 absl::StatusOr<RegisterPart> DecodeRegisterPart(
     std::string_view payload, std::vector<crypto::vartime::Element>* elements = nullptr);
 
-/// `data` of a homomorphic contest's single DecryptionPart.
+/// How many parts a share of so many ciphertexts of so many slots has: in each as many whole rows
+/// D[b] as fit beside U | V | z, which follow the last row. Preconditions: 1 ciphertext, 1..1024
+/// slots.
+uint64_t SharePartCount(uint64_t ciphertexts, uint32_t slots);
+/// Bytes of part `part` of them, from 0.
+size_t SharePartBytes(uint64_t ciphertexts, uint32_t slots, uint64_t part);
+/// The `data` of all parts in one.
 std::string EncodeDecryptionShare(const crypto::DecryptionShare& share);
-/// `slots`: ciphertext slots of the contest; one ciphertext.
+/// The `data` of each part.
+std::vector<std::string> SplitDecryptionShare(const crypto::DecryptionShare& share, uint32_t slots);
+/// Strict inverse of EncodeDecryptionShare.
 absl::StatusOr<crypto::DecryptionShare> DecodeDecryptionShare(std::string_view data,
-                                                              uint32_t slots);
+                                                              uint64_t ciphertexts, uint32_t slots);
 
 }  // namespace urna::poll

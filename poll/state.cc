@@ -7,6 +7,7 @@
 #include "base/codec.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "crypto/picks.h"
 #include "ledger/record.h"
 
 namespace urna::poll {
@@ -20,16 +21,37 @@ constexpr uint64_t kHour = 3600;
 size_t Index(uint32_t one_based) { return one_based - 1; }
 
 /// What all options of one valid card get together, at most.
-uint64_t LargestSum(const crypto::Rule& rule) {
+uint64_t LargestSum(const Contest& contest) {
   struct Visitor {
+    const Contest& contest;
     uint64_t operator()(const crypto::Choose& r) { return r.hi; }
     uint64_t operator()(const crypto::Score& r) {
       return r.has_total ? r.total_hi : uint64_t{r.max} * r.n;
     }
     uint64_t operator()(const crypto::Points& r) { return uint64_t{r.k} * (r.k + 1) / 2; }
-    uint64_t operator()(const crypto::Picks& r) { return r.w; }
+    uint64_t operator()(const crypto::Picks& r) {
+      uint64_t sum = 0;
+      for (size_t place = 0; place < r.w; ++place) sum += PointsOfPick(contest, place);
+      return sum;
+    }
   };
-  return std::visit(Visitor{}, rule);
+  return std::visit(Visitor{contest}, contest.rule);
+}
+
+uint32_t PicksOf(const Contest& contest) { return std::get<crypto::Picks>(contest.rule).w; }
+
+/// What is encrypted under the identity can be read by everybody.
+absl::Status CheckCompositeKeys(const Definition& definition, std::span<const Point> keys) {
+  for (const Contest& contest : definition.contests) {
+    if (contest.tally != TallyKind::kMixed) continue;
+    const std::vector<Point> composite = crypto::CompositeKeys(keys, PicksOf(contest));
+    for (size_t w = 0; w < composite.size(); ++w) {
+      if (!composite[w].IsIdentity()) continue;
+      return Reject("trustee.key-degenerate",
+                    Cat("the key of pick ", w + 1, " of contest ", contest.id, " is the identity"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 /// Precondition: all trustees dealt.
@@ -363,8 +385,9 @@ absl::Status State::On(const DefinitionPart& p, const Input&) {
   confirmed_.assign(d.trustees.size(), false);
   trustee_records_.assign(d.trustees.size(), 0);
   end_ = d.end;
-  for (const Contest& contest : d.contests) {
-    sums_.emplace_back(1 + crypto::SlotCount(contest.rule));
+  for (uint32_t c = 0; c < d.contests.size(); ++c) {
+    sums_.emplace_back(1 + crypto::SlotCount(d.contests[c].rule));
+    if (d.contests[c].tally == TallyKind::kMixed) mixed_.try_emplace(c);
   }
   issued_.assign(d.issuers.size(), std::vector<uint64_t>(d.styles.size(), 0));
   last_count_done_.assign(d.issuers.size(), false);
@@ -494,7 +517,8 @@ absl::Status State::On(const Dealt& p, const Input&) {
   std::vector<std::optional<Dealt>> dealt = dealt_;
   dealt[Index(p.trustee)] = p;
   if (std::ranges::all_of(dealt, [](const auto& x) { return x.has_value(); })) {
-    URNA_RETURN_IF_ERROR(crypto::ElectionKeys(DealsOf(dealt)).status());
+    URNA_ASSIGN_OR_RETURN(const std::vector<Point> keys, crypto::ElectionKeys(DealsOf(dealt)));
+    URNA_RETURN_IF_ERROR(CheckCompositeKeys(d, keys));
   }
   dealt_ = std::move(dealt);
   if (std::ranges::all_of(dealt_, [](const auto& x) { return x.has_value(); })) {
@@ -632,16 +656,11 @@ absl::Status State::On(const BallotCast& p, const Input& in) {
       return Reject("ballot.revision-repeated",
                     Cat("revision ", ballot.revision, "; the last recorded is ", entry.revision));
     }
-    const auto bytes = read_record_(entry.index);
-    const auto record = bytes.ok() ? ledger::DecodeRecord(*bytes) : bytes.status();
-    // What storage gives back wrong is a failure, never a verdict on this ballot.
-    if (!record.ok() && base::RejectId(record.status()).empty()) return record.status();
-    if (!record.ok() || crypto::HashSha256(record->payload) != entry.payload_hash) {
-      return base::Failure(absl::StatusCode::kDataLoss,
-                           Cat("record ", entry.index, " changed since it was applied"));
-    }
-    URNA_ASSIGN_OR_RETURN(const Payload old,
-                          DecodePayload(record->kind, record->payload, definition_.get()));
+    URNA_ASSIGN_OR_RETURN(const std::string bytes,
+                          ReadBack({entry.index, entry.payload_hash}, RecordKind::kBallotCast));
+    URNA_ASSIGN_OR_RETURN(
+        const Payload old,
+        DecodePayload(static_cast<uint8_t>(RecordKind::kBallotCast), bytes, definition_.get()));
     URNA_ASSIGN_OR_RETURN(
         const DecodedBallot old_ballot,
         DecodeWithElements(context_->styles[p.style].shape, std::get<BallotCast>(old).ballot));
@@ -655,6 +674,19 @@ absl::Status State::On(const BallotCast& p, const Input& in) {
   ++styles_[p.style].records;
   ++ballot_records_;
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> State::ReadBack(const StoredPart& part, RecordKind kind) const {
+  const auto bytes = read_record_(part.index);
+  auto record = bytes.ok() ? ledger::DecodeRecord(*bytes) : bytes.status();
+  // What storage gives back wrong is a failure, never a verdict on the record to come.
+  if (!record.ok() && base::RejectId(record.status()).empty()) return record.status();
+  if (!record.ok() || record->kind != static_cast<uint8_t>(kind) ||
+      crypto::HashSha256(record->payload) != part.payload_hash) {
+    return base::Failure(absl::StatusCode::kDataLoss,
+                         Cat("record ", part.index, " changed since it was applied"));
+  }
+  return std::move(record->payload);
 }
 
 void State::AddBallot(const DecodedBallot& decoded, uint16_t style, bool add) {
@@ -962,7 +994,11 @@ bool State::RegistersSettled() const {
 absl::Status State::On(const Lot& p, const Input&) {
   URNA_RETURN_IF_ERROR(Require(Phase::kClosed, RecordKind::kLot));
   if (course_.lot.has_value()) return Reject("lot.twice", "the lot was drawn before");
-  if (!shares_.empty()) return Reject("lot.late", "the lot comes after a decryption share");
+  const bool decrypting =
+      std::ranges::any_of(mixed_, [](const auto& mixed) { return !mixed.second.shares().empty(); });
+  if (!shares_.empty() || decrypting) {
+    return Reject("lot.late", "the lot comes after a decryption share");
+  }
   URNA_RETURN_IF_ERROR(CheckStep(p, p.approvals));
   CountSteps(p.approvals);
   course_.lot = p.outcome;
@@ -993,40 +1029,63 @@ uint16_t State::LastRevision(const Point& ballot_key) const {
 }
 
 bool State::HasShare(uint32_t contest, uint32_t trustee) const {
+  if (const auto mixed = mixed_.find(contest); mixed != mixed_.end()) {
+    return mixed->second.HasShare(trustee);
+  }
   return shares_.contains({contest, trustee});
 }
 
 uint32_t State::ShareCount(uint32_t contest) const {
+  if (const auto mixed = mixed_.find(contest); mixed != mixed_.end()) {
+    return mixed->second.CompleteShares();
+  }
   return static_cast<uint32_t>(std::ranges::count_if(
       shares_, [contest](const auto& share) { return share.first.first == contest; }));
 }
 
-State::DecryptionInput State::DecryptionInputFor(uint32_t contest, uint32_t trustee) const {
+absl::StatusOr<State::DecryptionInput> State::DecryptionInputFor(uint32_t contest,
+                                                                 uint32_t trustee) const {
   DecryptionInput input;
-  input.R = {crypto::ToPoint(sums_.at(contest).front())};
   const std::vector<Point>& all = public_shares_.at(Index(trustee));
-  input.P.assign(all.begin(), all.begin() + static_cast<ptrdiff_t>(sums_[contest].size() - 1));
+  if (!IsMixed(contest)) {
+    input.R = {crypto::ToPoint(sums_.at(contest).front())};
+    input.P.assign(all.begin(), all.begin() + static_cast<ptrdiff_t>(sums_[contest].size() - 1));
+    return input;
+  }
+  URNA_ASSIGN_OR_RETURN(const crypto::VectorList vectors, MixVectors(contest));
+  input.R.reserve(vectors.size());
+  for (size_t b = 0; b < vectors.size(); ++b) {
+    input.R.push_back(vectors.points[b * vectors.columns()]);
+  }
+  input.P = crypto::CompositeKeys(all, PicksOf(definition_->contests[contest]));
   return input;
 }
 
-absl::Status State::On(const DecryptionPart& p, const Input&) {
-  URNA_RETURN_IF_ERROR(Require(Phase::kClosed, RecordKind::kDecryptionPart));
+absl::Status State::CheckTallyPlace(uint32_t contest, uint32_t trustee,
+                                    std::string_view what) const {
   if (!RegistersSettled()) {
-    return Reject("decryption.early", "a decryption share before all registers are settled");
+    return Reject(Cat(what, ".early"), "not before all registers are settled");
   }
-  if (p.trustee < 1 || p.trustee > confirmed_.size()) {
-    return Reject("trustee.unknown", Cat("trustee ", p.trustee));
+  if (trustee < 1 || trustee > confirmed_.size()) {
+    return Reject("trustee.unknown", Cat("trustee ", trustee));
   }
-  if (p.contest >= definition_->contests.size()) {
-    return Reject("decryption.contest-unknown", Cat("contest ", p.contest));
+  if (contest >= definition_->contests.size()) {
+    return Reject(Cat(what, ".contest-unknown"), Cat("contest ", contest));
   }
+  if (!NeedsDecryption(contest)) {
+    return Reject(Cat(what, ".below-minimum"),
+                  Cat("contest ", definition_->contests[contest].id, " has ",
+                      ContestBallots(contest), " ballots and must not be decrypted"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status State::On(const DecryptionPart& p, const Input& in) {
+  URNA_RETURN_IF_ERROR(Require(Phase::kClosed, RecordKind::kDecryptionPart));
+  URNA_RETURN_IF_ERROR(CheckTallyPlace(p.contest, p.trustee, "decryption"));
+  if (IsMixed(p.contest)) return OnMixedShare(p, in);
   if (p.part != 0 || p.parts != 1) {
     return Reject("decryption.parts", "a homomorphic contest's share has one part");
-  }
-  if (!NeedsDecryption(p.contest)) {
-    return Reject("decryption.below-minimum",
-                  Cat("contest ", definition_->contests[p.contest].id, " has ",
-                      ContestBallots(p.contest), " ballots and must not be decrypted"));
   }
   if (HasShare(p.contest, p.trustee)) {
     return Reject("decryption.twice", Cat("trustee ", p.trustee, " gave its share of contest ",
@@ -1036,19 +1095,173 @@ absl::Status State::On(const DecryptionPart& p, const Input&) {
                                         p.trustee, trustee_records_[Index(p.trustee)],
                                         p.signature));
   const auto slots = static_cast<uint32_t>(sums_[p.contest].size() - 1);
-  URNA_ASSIGN_OR_RETURN(crypto::DecryptionShare share, DecodeDecryptionShare(p.data, slots));
-  const DecryptionInput input = DecryptionInputFor(p.contest, p.trustee);
+  URNA_ASSIGN_OR_RETURN(crypto::DecryptionShare share, DecodeDecryptionShare(p.data, 1, slots));
+  URNA_RETURN_IF_ERROR(VerifyShare(p, share));
+  shares_[{p.contest, p.trustee}] = std::move(share.D);
+  ++trustee_records_[Index(p.trustee)];
+  return absl::OkStatus();
+}
+
+absl::Status State::VerifyShare(const DecryptionPart& p,
+                                const crypto::DecryptionShare& share) const {
+  URNA_ASSIGN_OR_RETURN(const DecryptionInput input, DecryptionInputFor(p.contest, p.trustee));
   const crypto::DecryptionStatement statement{.opening = context_->opening,
                                               .closed = *closed_,
                                               .contest = definition_->contests[p.contest].id,
                                               .trustee = p.trustee,
                                               .R = input.R,
                                               .P = input.P};
-  URNA_RETURN_IF_ERROR(
-      base::Annotate(crypto::VerifyDecryptionShare(statement, share), TrusteeName(p.trustee)));
-  shares_[{p.contest, p.trustee}] = std::move(share.D);
+  return base::Annotate(crypto::VerifyDecryptionShare(statement, share), TrusteeName(p.trustee));
+}
+
+// --- Mixed contests ------------------------------------------------------------------------------
+
+absl::StatusOr<crypto::VectorList> State::MixVectors(uint32_t contest) const {
+  const MixedTally& tally = mixed_.at(contest);
+  if (tally.mixers().empty()) return CountedBallots(contest);
+  return tally.Outputs(PicksOf(definition_->contests[contest]), [this](const StoredPart& part) {
+    return ReadBack(part, RecordKind::kMixPart);
+  });
+}
+
+/// The composite ciphertexts of the counted ballots, in the order of their records.
+absl::StatusOr<crypto::VectorList> State::CountedBallots(uint32_t contest) const {
+  // Enough that decoding and encoding points together pays.
+  constexpr size_t kTogether = 1024;
+  struct Counted {
+    StoredPart record;
+    uint16_t style;
+  };
+  std::vector<Counted> counted;
+  for (const auto& [key, entry] : ballots_) {
+    if (std::ranges::binary_search(definition_->styles[entry.style].contests, contest)) {
+      counted.push_back({{entry.index, entry.payload_hash}, entry.style});
+    }
+  }
+  std::ranges::sort(counted, {}, [](const Counted& one) { return one.record.index; });
+  const uint32_t picks = PicksOf(definition_->contests[contest]);
+  crypto::VectorList list{.width = picks, .points = {}};
+  list.points.reserve(counted.size() * list.columns());
+  std::vector<crypto::Ciphertext> waiting;
+  for (const auto& [record, style] : counted) {
+    URNA_ASSIGN_OR_RETURN(const std::string payload, ReadBack(record, RecordKind::kBallotCast));
+    URNA_ASSIGN_OR_RETURN(
+        const Payload cast,
+        DecodePayload(static_cast<uint8_t>(RecordKind::kBallotCast), payload, definition_.get()));
+    const auto at = std::ranges::find(definition_->styles[style].contests, contest) -
+                    definition_->styles[style].contests.begin();
+    URNA_ASSIGN_OR_RETURN(
+        crypto::Ciphertext ciphertext,
+        crypto::CiphertextOf(context_->styles[style].shape, std::get<BallotCast>(cast).ballot,
+                             static_cast<size_t>(at)));
+    waiting.push_back(std::move(ciphertext));
+    if (waiting.size() == kTogether) {
+      crypto::AppendComposites(waiting, picks, &list);
+      waiting.clear();
+    }
+  }
+  crypto::AppendComposites(waiting, picks, &list);
+  return list;
+}
+
+crypto::MixStatement State::MixStatementFor(uint32_t contest, uint32_t trustee) const {
+  const Contest& mixed = definition_->contests[contest];
+  return {.opening = context_->opening,
+          .closed = *closed_,
+          .contest = mixed.id,
+          .mixer = trustee,
+          .keys = crypto::CompositeKeys(context_->keys, PicksOf(mixed))};
+}
+
+absl::Status State::On(const MixPart& p, const Input& in) { return OnMix(p, p, in); }
+absl::Status State::On(const MixProofPart& p, const Input& in) { return OnMix(p, p, in); }
+
+absl::Status State::OnMix(const MixPart& p, const Payload& payload, const Input& in) {
+  const RecordKind kind = KindOf(payload);
+  URNA_RETURN_IF_ERROR(Require(Phase::kClosed, kind));
+  URNA_RETURN_IF_ERROR(CheckTallyPlace(p.contest, p.trustee, "mix"));
+  if (!IsMixed(p.contest)) {
+    return Reject("mix.contest",
+                  Cat("contest ", definition_->contests[p.contest].id, " has a homomorphic tally"));
+  }
+  MixedTally& tally = mixed_.at(p.contest);
+  URNA_RETURN_IF_ERROR(tally.CheckMixPlace(p.trustee, p.part, kind == RecordKind::kMixProofPart));
+  URNA_RETURN_IF_ERROR(CheckParticipant("trustee", definition_->trustees[Index(p.trustee)].key,
+                                        payload, p.trustee, trustee_records_[Index(p.trustee)],
+                                        p.signature));
+  URNA_RETURN_IF_ERROR(base::Annotate(
+      tally.AddMixPart(MixStatementFor(p.contest, p.trustee), p, {size(), in.checked.hash()},
+                       [&] { return MixVectors(p.contest); }),
+      TrusteeName(p.trustee)));
   ++trustee_records_[Index(p.trustee)];
   return absl::OkStatus();
+}
+
+absl::Status State::OnMixedShare(const DecryptionPart& p, const Input& in) {
+  MixedTally& tally = mixed_.at(p.contest);
+  const uint64_t ballots = ContestBallots(p.contest);
+  const uint32_t picks = PicksOf(definition_->contests[p.contest]);
+  URNA_RETURN_IF_ERROR(tally.CheckSharePlace(p, ballots, picks, definition_->trustees_needed));
+  URNA_RETURN_IF_ERROR(CheckParticipant("trustee", definition_->trustees[Index(p.trustee)].key, p,
+                                        p.trustee, trustee_records_[Index(p.trustee)],
+                                        p.signature));
+  const bool last = p.part + 1u == p.parts;
+  if (last) {
+    URNA_ASSIGN_OR_RETURN(const crypto::DecryptionShare share,
+                          tally.ReadShare(p.trustee, ballots, picks, p.data, ShareReader()));
+    URNA_RETURN_IF_ERROR(VerifyShare(p, share));
+  }
+  // A part alone proves nothing; it is judged with the last.
+  tally.AddSharePart(p, {size(), in.checked.hash()});
+  if (last && tally.CompleteShares() == definition_->trustees_needed) {
+    // If they cannot be read, whoever asks for the result is told why.
+    if (auto all = DecryptPicks(p.contest); all.ok()) tally.SetPicks(*std::move(all));
+  }
+  ++trustee_records_[Index(p.trustee)];
+  return absl::OkStatus();
+}
+
+MixedTally::ReadPart State::ShareReader() const {
+  return [this](const StoredPart& part) { return ReadBack(part, RecordKind::kDecryptionPart); };
+}
+
+absl::StatusOr<std::shared_ptr<const std::vector<uint8_t>>> State::MixedPicks(
+    uint32_t contest) const {
+  const MixedTally& tally = mixed_.at(contest);
+  if (tally.picks() != nullptr) return tally.picks();
+  const Definition& d = *definition_;
+  if (tally.mixers().size() < d.trustees_needed) {
+    return Reject("tally.incomplete",
+                  Cat("contest ", d.contests[contest].id, " has ", tally.mixers().size(), " of ",
+                      d.trustees_needed, " mixes"));
+  }
+  URNA_RETURN_IF_ERROR(CheckShares(contest));
+  URNA_ASSIGN_OR_RETURN(std::vector<uint8_t> picks, DecryptPicks(contest));
+  return std::make_shared<const std::vector<uint8_t>>(std::move(picks));
+}
+
+absl::StatusOr<std::vector<uint8_t>> State::DecryptPicks(uint32_t contest) const {
+  const MixedTally& tally = mixed_.at(contest);
+  const uint32_t picks = PicksOf(definition_->contests[contest]);
+  URNA_ASSIGN_OR_RETURN(const crypto::VectorList vectors, MixVectors(contest));
+  std::vector<uint32_t> trustees;
+  std::vector<std::vector<Point>> shares;
+  for (const auto& [trustee, kept] : tally.shares()) {
+    if (!kept.complete || trustees.size() == definition_->trustees_needed) continue;
+    URNA_ASSIGN_OR_RETURN(crypto::DecryptionShare share,
+                          tally.ReadShare(trustee, vectors.size(), picks, "", ShareReader()));
+    trustees.push_back(trustee);
+    shares.push_back(std::move(share.D));
+  }
+  std::vector<Point> C;
+  C.reserve(vectors.size() * picks);
+  for (size_t b = 0; b < vectors.size(); ++b) {
+    const auto row = vectors.points.begin() + static_cast<ptrdiff_t>(b * vectors.columns());
+    C.insert(C.end(), row + 1, row + static_cast<ptrdiff_t>(vectors.columns()));
+  }
+  URNA_ASSIGN_OR_RETURN(const std::vector<uint32_t> values,
+                        crypto::DecryptSmall(C, trustees, shares, crypto::kLargestPick));
+  return std::vector<uint8_t>(values.begin(), values.end());
 }
 
 absl::Status State::On(const PaperCounted& p, const Input&) {
@@ -1063,9 +1276,9 @@ absl::Status State::On(const PaperCounted& p, const Input&) {
   }
   for (size_t c = 0; c < p.votes.size(); ++c) {
     const Contest& contest = definition_->contests[definition_->styles[p.style].contests[c]];
-    uint64_t left = p.cards * LargestSum(contest.rule);
+    uint64_t left = p.cards * LargestSum(contest);
     for (const uint64_t votes : p.votes[c]) {
-      if (votes > p.cards * crypto::LargestValue(contest.rule) || votes > left) {
+      if (votes > p.cards * LargestMark(contest) || votes > left) {
         return Reject("paper.exceeds-cards",
                       Cat("contest ", contest.id, ": more votes than cards allow"));
       }
@@ -1080,6 +1293,48 @@ absl::Status State::On(const PaperCounted& p, const Input&) {
 
 uint64_t State::PaperCards(uint32_t style) const {
   return paper_.at(style).has_value() ? paper_[style]->cards : 0;
+}
+
+absl::Status State::CheckShares(uint32_t contest) const {
+  const uint32_t have = ShareCount(contest), needed = definition_->trustees_needed;
+  if (have >= needed) return absl::OkStatus();
+  return Reject("tally.incomplete", Cat("contest ", definition_->contests[contest].id, " has ",
+                                        have, " of ", needed, " decryption shares"));
+}
+
+absl::Status State::CountHomomorphic(uint32_t contest, ContestResult& result) const {
+  URNA_RETURN_IF_ERROR(CheckShares(contest));
+  std::vector<uint32_t> trustees;
+  std::vector<std::vector<Point>> decrypted;
+  for (const auto& [key, D] : shares_) {
+    if (key.first != contest || trustees.size() == definition_->trustees_needed) continue;
+    trustees.push_back(key.second);
+    decrypted.push_back(D);
+  }
+  const uint64_t bound = result.ballots * crypto::LargestValue(definition_->contests[contest].rule);
+  const std::vector<Point> values =
+      crypto::CombineDecryption(Aggregate(contest).C, trustees, decrypted);
+  for (size_t o = 0; o < result.online.size(); ++o) {
+    URNA_ASSIGN_OR_RETURN(result.online[o], crypto::DiscreteLogVartime(values[o], bound));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status State::CountMixed(uint32_t contest, ContestResult& result) const {
+  URNA_ASSIGN_OR_RETURN(const auto picks, MixedPicks(contest));
+  const Contest& rules = definition_->contests[contest];
+  const size_t width = PicksOf(rules);
+  for (size_t first = 0; first < picks->size(); first += width) {
+    const std::span<const uint8_t> ballot(picks->data() + first, width);
+    if (WhyVoid(rules, ballot).has_value()) {
+      ++result.void_ballots;
+      continue;
+    }
+    for (size_t place = 0; place < width; ++place) {
+      if (ballot[place] > 0) result.online[ballot[place] - 1u] += PointsOfPick(rules, place);
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Result> State::ComputeResult() const {
@@ -1112,24 +1367,7 @@ absl::StatusOr<Result> State::ComputeResult() const {
     }
     contest.ballots = ContestBallots(c);
     if (NeedsDecryption(c)) {
-      std::vector<uint32_t> trustees;
-      std::vector<std::vector<Point>> decrypted;
-      for (const auto& [key, D] : shares_) {
-        if (key.first != c || trustees.size() == d.trustees_needed) continue;
-        trustees.push_back(key.second);
-        decrypted.push_back(D);
-      }
-      if (trustees.size() < d.trustees_needed) {
-        return Reject("tally.incomplete",
-                      Cat("contest ", d.contests[c].id, " has ", trustees.size(), " of ",
-                          d.trustees_needed, " decryption shares"));
-      }
-      const uint64_t bound = contest.ballots * crypto::LargestValue(d.contests[c].rule);
-      const std::vector<Point> values =
-          crypto::CombineDecryption(Aggregate(c).C, trustees, decrypted);
-      for (size_t o = 0; o < options; ++o) {
-        URNA_ASSIGN_OR_RETURN(contest.online[o], crypto::DiscreteLogVartime(values[o], bound));
-      }
+      URNA_RETURN_IF_ERROR(IsMixed(c) ? CountMixed(c, contest) : CountHomomorphic(c, contest));
     } else {
       contest.withheld = contest.ballots > 0;
     }
@@ -1138,7 +1376,8 @@ absl::StatusOr<Result> State::ComputeResult() const {
       for (size_t o = 0; o < options; ++o) votes[o] += contest.paper[o];
       URNA_ASSIGN_OR_RETURN(contest.outcome,
                             counting::CountContest(d.contests[c], d.quorum, contest.entitled,
-                                                   contest.ballots + contest.paper_cards, votes));
+                                                   contest.ballots + contest.paper_cards,
+                                                   contest.void_ballots, votes));
     }
     result.contests.push_back(std::move(contest));
   }

@@ -18,6 +18,7 @@
 #include "ledger/merkle.h"
 #include "poll/counting/referendum.h"
 #include "poll/definition.h"
+#include "poll/mixed_tally.h"
 #include "poll/payload.h"
 
 namespace urna::poll {
@@ -98,7 +99,8 @@ struct ContestResult {
   uint64_t ballots = 0;  ///< counted online ballots that carry this contest
   uint64_t paper_cards = 0;
   bool withheld = false;         ///< fewer ballots than the minimum: not decrypted
-  std::vector<uint64_t> online;  ///< per option
+  uint64_t void_ballots = 0;     ///< of `ballots`, where they are mixed: see WhyVoid
+  std::vector<uint64_t> online;  ///< per option; where ballots are mixed, points
   std::vector<uint64_t> paper;   ///< per option
   counting::ContestOutcome outcome;
 };
@@ -252,6 +254,7 @@ class State {
   bool NeedsDecryption(uint32_t contest) const;
   /// The sum of the counted ballots' ciphertexts.
   crypto::Ciphertext Aggregate(uint32_t contest) const;
+  /// Whether a trustee gave its whole share.
   bool HasShare(uint32_t contest, uint32_t trustee) const;
   /// The outcome of the public draw; nullopt if there was none.
   const std::optional<std::string>& lot() const { return course_.lot; }
@@ -260,12 +263,27 @@ class State {
   /// How many of this style are on the roll and have no ballot in the ledger.
   uint64_t FreeForPaper(uint32_t style) const;
   uint32_t ShareCount(uint32_t contest) const;
-  /// What trustee `trustee` (from 1) proves for `contest`; views into the state.
+  /// What trustee `trustee` (from 1) decrypts and proves for `contest`: one ciphertext, or all
+  /// mixed ballots.
   struct DecryptionInput {
     std::vector<Point> R;
     std::vector<Point> P;
   };
-  DecryptionInput DecryptionInputFor(uint32_t contest, uint32_t trustee) const;
+  /// Precondition: where the contest is mixed, somebody mixed it. Errors: those of reading records.
+  absl::StatusOr<DecryptionInput> DecryptionInputFor(uint32_t contest, uint32_t trustee) const;
+  bool IsMixed(uint32_t contest) const { return mixed_.contains(contest); }
+  /// Mixes and shares of a mixed contest.
+  const MixedTally& Mixed(uint32_t contest) const { return mixed_.at(contest); }
+  /// What the next mixer of a mixed contest mixes: the counted ballots' composite ciphertexts in
+  /// the order of their records, then what the last mixer gave out. After enough mixes it is what
+  /// is decrypted. Reads records again: some microseconds for each ballot. Errors: those of
+  /// reading.
+  absl::StatusOr<crypto::VectorList> MixVectors(uint32_t contest) const;
+  /// Precondition: the poll is closed, the contest mixed.
+  crypto::MixStatement MixStatementFor(uint32_t contest, uint32_t trustee) const;
+  /// All ballots of a mixed contest, decrypted: see MixedTally::picks.
+  /// Errors: Reject("tally.incomplete") with what is missing, Reject("tally.out-of-bound").
+  absl::StatusOr<std::shared_ptr<const std::vector<uint8_t>>> MixedPicks(uint32_t contest) const;
   /// Recomputes the result from shares, paper and roll.
   /// Errors: Reject("tally.incomplete") with what is missing, Reject("tally.out-of-bound").
   absl::StatusOr<Result> ComputeResult() const;
@@ -293,6 +311,12 @@ class State {
     Point old_credential;
   };
 
+  struct Input {
+    const CheckedPayload& checked;
+    uint64_t time;
+    const Hash32& leaf;
+  };
+
   absl::Status Require(Phase phase, RecordKind kind) const;
   absl::Status CheckApprovals(RecordKind kind, const Approvals& approvals, std::string_view body,
                               uint64_t size, const Hash32& root) const;
@@ -308,16 +332,24 @@ class State {
   /// Once all trustees dealt and all issuers joined.
   absl::Status SetContext(const Hash32& opening);
   void AddBallot(const DecodedBallot& decoded, uint16_t style, bool add);
+  /// The payload of a record that was applied. DataLoss if it is not what it was.
+  absl::StatusOr<std::string> ReadBack(const StoredPart& part, RecordKind kind) const;
+  MixedTally::ReadPart ShareReader() const;
+  absl::StatusOr<crypto::VectorList> CountedBallots(uint32_t contest) const;
+  /// What a mix or a share of `contest` by `trustee` has in common.
+  absl::Status CheckTallyPlace(uint32_t contest, uint32_t trustee, std::string_view what) const;
+  absl::Status OnMix(const MixPart& p, const Payload& payload, const Input& in);
+  absl::Status OnMixedShare(const DecryptionPart& p, const Input& in);
+  absl::StatusOr<std::vector<uint8_t>> DecryptPicks(uint32_t contest) const;
+  absl::Status VerifyShare(const DecryptionPart& p, const crypto::DecryptionShare& share) const;
+  absl::Status CheckShares(uint32_t contest) const;
+  absl::Status CountHomomorphic(uint32_t contest, ContestResult& result) const;
+  absl::Status CountMixed(uint32_t contest, ContestResult& result) const;
   absl::StatusOr<size_t> RollSlot(const Point& credential) const;
   std::vector<uint64_t> InRegisters(uint8_t mask) const;
   absl::Status CheckEligibility(uint32_t sealing_issuer) const;
   void Conclude(const Approvals& approvals, uint64_t time);
 
-  struct Input {
-    const CheckedPayload& checked;
-    uint64_t time;
-    const Hash32& leaf;
-  };
   absl::Status On(const Defined& p, const Input& in);
   absl::Status On(const DefinitionPart& p, const Input& in);
   absl::Status On(const RollPart& p, const Input& in);
@@ -340,6 +372,8 @@ class State {
   absl::Status On(const RegisterSealed& p, const Input& in);
   absl::Status On(const RegisterMissing& p, const Input& in);
   absl::Status On(const Lot& p, const Input& in);
+  absl::Status On(const MixPart& p, const Input& in);
+  absl::Status On(const MixProofPart& p, const Input& in);
   absl::Status On(const DecryptionPart& p, const Input& in);
   absl::Status On(const PaperCounted& p, const Input& in);
   absl::Status On(const Certified& p, const Input& in);
@@ -390,8 +424,10 @@ class State {
   std::optional<Hash32> closed_;
   std::vector<Register> registers_;
   std::vector<uint8_t> answered_;  // by roll slot: bit i set if issuer i's register holds it
-  std::map<std::pair<uint32_t, uint32_t>, std::vector<Point>> shares_;  // (contest, trustee) -> D
-  std::vector<std::optional<PaperCounted>> paper_;                      // by style
+  // (contest, trustee) -> D, of homomorphic contests.
+  std::map<std::pair<uint32_t, uint32_t>, std::vector<Point>> shares_;
+  std::map<uint32_t, MixedTally> mixed_;            // by contest, those with a mixed tally
+  std::vector<std::optional<PaperCounted>> paper_;  // by style
 };
 
 }  // namespace urna::poll

@@ -15,7 +15,7 @@ namespace {
 using base::Reader;
 using base::Writer;
 
-constexpr uint8_t kFormat = 1;
+constexpr uint8_t kFormat = 2;
 // Longer texts and lists than a ledger can hold are refused before memory is taken for them.
 constexpr size_t kMaxText = ledger::kMaxRecordBytes * 2;
 constexpr uint64_t kMaxRecords = uint64_t{1} << 40;
@@ -31,6 +31,7 @@ void Put(Writer& w, bool value) { w.U8(value ? 1 : 0); }
 void Put(Writer& w, uint64_t value) { w.U64(value); }
 void Put(Writer& w, const Hash32& hash) { w.Raw(hash); }
 void Put(Writer& w, const Point& point) { w.Raw(point.view()); }
+void Put(Writer& w, const StoredPart& part) { w.U64(part.index).Raw(part.payload_hash); }
 void Put(Writer& w, const std::string& text) { w.Frame(text); }
 template <typename T>
 requires requires(const T& payload) { PayloadBody(Payload(payload)); }
@@ -75,6 +76,10 @@ class Fields {
     } else {
       r.Fail("a point");
     }
+  }
+  void Get(StoredPart& part) {
+    Get(part.index);
+    Get(part.payload_hash);
   }
   void Get(std::string& text) { text = r.Frame(kMaxText); }
   template <typename T>
@@ -141,8 +146,7 @@ absl::StatusOr<std::string> ReadPayload(const State::ReadRecord& read, uint64_t 
 /// Do not compile when a member is added that a snapshot would lose: add it to Encode and Decode
 /// too.
 [[maybe_unused]] void KnowsEveryMember(const Course& course) {
-  [[maybe_unused]] const auto& [persons, pauses, extensions, missing, losses, lot, at, by] =
-      course;
+  [[maybe_unused]] const auto& [persons, pauses, extensions, missing, losses, lot, at, by] = course;
   [[maybe_unused]] const auto& [from, until, reason] = pauses.at(0);
   [[maybe_unused]] const auto& [when, end_before, end, why] = extensions.at(0);
   [[maybe_unused]] const auto& [issuer, because] = missing.at(0);
@@ -199,9 +203,13 @@ void StateSnapshot::KnowsEveryMember(const State& s) {
                                 roll_part_full, roll, replacements, replaced, issuer_keys,
                                 issuer_records, joined, dealt, confirmed, trustee_records,
                                 public_shares, context, end, ballots, ballot_records, sums, issued,
-                                last_count_done, closed, registers, answered, shares, paper] = s;
+                                last_count_done, closed, registers, answered, shares, mixed,
+                                paper] = s;
   [[maybe_unused]] const auto& [status, parts, last_part_full, count, per_style, last_credential] =
       registers.at(0);
+  [[maybe_unused]] const auto& [mixers, outputs, unfinished, mixed_shares, picks] = mixed.at(0);
+  [[maybe_unused]] const auto& [trustee, mix_parts, inputs, verifier] = *unfinished;
+  [[maybe_unused]] const auto& [share_parts, complete] = mixed_shares.at(0);
 }
 
 // --- Snapshots -----------------------------------------------------------------------------------
@@ -285,6 +293,7 @@ std::string StateSnapshot::Encode(const State& s) {
     w.U64(key.first).U64(key.second);
     PutAll(w, points);
   }
+  for (const auto& [contest, tally] : s.mixed_) PutMixed(w, tally);
   PutAll(w, s.paper_);
   return w.Take();
 }
@@ -444,10 +453,80 @@ absl::StatusOr<State> StateSnapshot::Decode(std::string_view bytes, std::string_
     }
     f.GetAll(s.shares_[{contest, trustee}], s.sums_[contest].size() - 1);
   }
+  std::vector<MixToRepeat> unfinished;
+  for (uint32_t c = 0; c < d.contests.size(); ++c) {
+    if (d.contests[c].tally == TallyKind::kMixed) GetMixed(f, s, c, unfinished);
+  }
   f.GetAll(s.paper_, styles);
   if (const auto read = f.r.Finish(); !read.ok()) return Malformed(read.ToString());
   URNA_RETURN_IF_ERROR(TakeNotes(s, notes));
+  for (const MixToRepeat& mix : unfinished) URNA_RETURN_IF_ERROR(RepeatMix(s, mix));
   return s;
+}
+
+void StateSnapshot::PutMixed(Writer& w, const MixedTally& tally) {
+  w.U64(tally.mixers_.size());
+  for (const uint32_t mixer : tally.mixers_) w.U64(mixer);
+  PutList(w, tally.outputs_);
+  w.U64(tally.unfinished_.has_value() ? tally.unfinished_->trustee : 0);
+  if (tally.unfinished_.has_value()) PutList(w, tally.unfinished_->parts);
+  w.U64(tally.shares_.size());
+  for (const auto& [trustee, share] : tally.shares_) {
+    w.U64(trustee);
+    PutList(w, share.parts);
+    Put(w, share.complete);
+  }
+  Put(w, tally.picks_ != nullptr);
+  if (tally.picks_ != nullptr) {
+    w.Raw({reinterpret_cast<const char*>(tally.picks_->data()), tally.picks_->size()});
+  }
+}
+
+template <typename Fields>
+void StateSnapshot::GetMixed(Fields& f, State& s, uint32_t contest,
+                             std::vector<MixToRepeat>& unfinished) {
+  const uint64_t trustees = s.definition_->trustees.size() + 1;
+  MixedTally& tally = s.mixed_[contest];
+  tally.mixers_.resize(f.Count(8));
+  for (uint32_t& mixer : tally.mixers_) mixer = f.template Number<uint32_t>(trustees);
+  f.GetList(tally.outputs_);
+  const auto trustee = f.template Number<uint32_t>(trustees);
+  if (trustee != 0) {
+    MixToRepeat& mix = unfinished.emplace_back();
+    mix.contest = contest;
+    mix.trustee = trustee;
+    f.GetList(mix.parts);
+  }
+  for (size_t left = f.Count(17); left > 0 && f.r.ok(); --left) {
+    MixedTally::Share& share = tally.shares_[f.template Number<uint32_t>(trustees)];
+    f.GetList(share.parts);
+    f.Get(share.complete);
+  }
+  bool known = false;
+  f.Get(known);
+  if (!known) return;
+  const uint64_t picks = std::get<crypto::Picks>(s.definition_->contests[contest].rule).w;
+  const std::string_view bytes = f.r.Raw(static_cast<size_t>(s.ContestBallots(contest) * picks));
+  tally.SetPicks({bytes.begin(), bytes.end()});
+}
+
+/// What has come of an unfinished mix is checked again: the sums of its proof are nowhere kept.
+absl::Status StateSnapshot::RepeatMix(State& s, const MixToRepeat& mix) {
+  if (!s.closed_.has_value() || mix.parts.empty()) return Malformed("an unfinished mix");
+  MixedTally& tally = s.mixed_[mix.contest];
+  const crypto::MixStatement statement = s.MixStatementFor(mix.contest, mix.trustee);
+  for (const StoredPart& stored : mix.parts) {
+    const uint64_t next = tally.unfinished_.has_value() ? tally.unfinished_->parts.size() : 0;
+    const bool proof = next > 0 && next >= tally.unfinished_->verifier->layout().output_parts();
+    URNA_ASSIGN_OR_RETURN(
+        const std::string payload,
+        s.ReadBack(stored, proof ? RecordKind::kMixProofPart : RecordKind::kMixPart));
+    auto part = DecodePayload(static_cast<uint8_t>(RecordKind::kMixPart), payload, nullptr);
+    if (!part.ok() || std::get<MixPart>(*part).part != next) return OtherLedger("a mix");
+    URNA_RETURN_IF_ERROR(tally.AddMixPart(statement, std::get<MixPart>(*part), stored,
+                                          [&] { return s.MixVectors(mix.contest); }));
+  }
+  return absl::OkStatus();
 }
 
 /// The roll's records, one after another from where it began. Their hashes are compared; what is in

@@ -4,8 +4,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/codec.h"
 #include "ledger/record.h"
 #include "poll/state.h"
 
@@ -48,6 +50,15 @@ class StateSnapshot {
   static void KnowsEveryMember(const State& state);
   static absl::Status ReadRoll(State& state, bool known);
   static absl::Status TakeNotes(State& state, std::string_view notes);
+  struct MixToRepeat {
+    uint32_t contest = 0, trustee = 0;
+    std::vector<StoredPart> parts;
+  };
+  static void PutMixed(base::Writer& w, const MixedTally& tally);
+  template <typename Fields>
+  static void GetMixed(Fields& f, State& state, uint32_t contest,
+                       std::vector<MixToRepeat>& unfinished);
+  static absl::Status RepeatMix(State& state, const MixToRepeat& mix);
 };
 
 }  // namespace urna::poll

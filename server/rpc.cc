@@ -8,10 +8,24 @@ namespace {
 
 // What another time, or another state of the poll, would let pass.
 constexpr std::array<std::string_view, 16> kTooEarlyOrLate = {
-    "record.out-of-order", "ballot.too-early", "ballot.not-open",       "ballot.paused",
-    "ballot.time",         "poll.ended",       "poll.ended-early",      "issuing.too-early",
-    "issuing.not-open",    "issuing.paused",   "issuance.last-missing", "decryption.early",
-    "tally.incomplete",    "lot.late",         "token.session-unknown", "definition.over",
+    "record.out-of-order",
+    "ballot.too-early",
+    "ballot.not-open",
+    "ballot.paused",
+    "ballot.time",
+    "poll.ended",
+    "poll.ended-early",
+    "issuing.too-early",
+    "issuing.not-open",
+    "issuing.paused",
+    "issuance.last-missing",
+    "decryption.early",
+    "mix.early",
+    "mix.late",
+    "tally.incomplete",
+    "lot.late",
+    "token.session-unknown",
+    "definition.over",
 };
 
 grpc::StatusCode CodeOf(const absl::Status& status, std::string_view reject) {

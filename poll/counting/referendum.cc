@@ -53,9 +53,10 @@ bool QuorumMet(const Quorum& quorum, uint64_t participants, uint64_t entitled) {
 
 absl::StatusOr<ContestOutcome> CountContest(const Contest& contest, const Quorum& quorum,
                                             uint64_t entitled, uint64_t ballots,
+                                            uint64_t void_ballots,
                                             std::span<const uint64_t> votes) {
   ContestOutcome outcome;
-  outcome.valid = ballots;
+  outcome.valid = ballots - void_ballots;
   const auto* choose = std::get_if<crypto::Choose>(&contest.rule);
   if (choose != nullptr && choose->hi == 1) {
     outcome.valid = 0;

@@ -32,14 +32,14 @@ struct ContestOutcome {
 /// division. Numbers up to 2^63 do not overflow.
 bool QuorumMet(const Quorum& quorum, uint64_t participants, uint64_t entitled);
 
-/// `ballots`: cards that carried this contest (p of the quorum); `entitled`: e; `votes`: per
-/// option. For a choose-0..1 or choose-1..1 contest valid = sum of votes, invalid = ballots -
-/// valid; for other rules every ballot is valid. Without a valid vote nothing is decided.
-/// Precondition: `votes` has a number for every option.
+/// `ballots`: cards that carried this contest (p of the quorum), of which `void_ballots` are void;
+/// `entitled`: e; `votes`: per option. For a choose-0..1 or choose-1..1 contest valid = sum of
+/// votes, invalid = ballots - valid; for other rules every ballot that is not void is valid.
+/// Without a valid vote nothing is decided. Precondition: `votes` has a number for every option.
 /// Errors: Reject("tally.sum-exceeds-ballots") when a choose-one contest has more votes than
 /// ballots.
 absl::StatusOr<ContestOutcome> CountContest(const Contest& contest, const Quorum& quorum,
                                             uint64_t entitled, uint64_t ballots,
-                                            std::span<const uint64_t> votes);
+                                            uint64_t void_ballots, std::span<const uint64_t> votes);
 
 }  // namespace urna::poll::counting

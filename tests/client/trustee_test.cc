@@ -502,7 +502,7 @@ TEST_F(TrusteeTest, AShareOfARehearsalIsNoShareOfTheTally) {
                                                           real.payload, state().definition().get())
                                           .value())
                                       .data,
-                                  static_cast<uint32_t>(share.share.D.size()))
+                                  1, static_cast<uint32_t>(share.share.D.size()))
           .value();
   const std::vector<RehearsalShare> shares = {share, *Rehearse(state(), "", &secrets_[1])};
   EXPECT_EQ(Id(CombineRehearsal(state(), shares)), "decryption.share-invalid");

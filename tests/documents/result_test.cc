@@ -96,7 +96,7 @@ Facts FactsOf(const poll::Definition& definition, uint64_t entitled,
     for (size_t o = 0; o < together.size(); ++o) together[o] += contest.paper[o];
     contest.outcome =
         poll::counting::CountContest(definition.contests[c], definition.quorum, entitled,
-                                     contest.ballots + contest.paper_cards, together)
+                                     contest.ballots + contest.paper_cards, 0, together)
             .value();
     result.contests.push_back(contest);
   }

@@ -29,7 +29,7 @@ const Decision kTwoThirds = TwoThirds{.yes = 0, .no = 1};
 
 ContestOutcome Count(const Contest& contest, const Quorum& quorum, uint64_t entitled,
                      uint64_t ballots, std::vector<uint64_t> votes) {
-  const auto outcome = CountContest(contest, quorum, entitled, ballots, votes);
+  const auto outcome = CountContest(contest, quorum, entitled, ballots, 0, votes);
   EXPECT_TRUE(outcome.ok()) << outcome.status();
   return outcome.ok() ? *outcome : ContestOutcome{};
 }
@@ -154,7 +154,7 @@ TEST(CountContest, DecidesNothingWithoutAValidVote) {
 TEST(CountContest, RefusesMoreVotesThanBallots) {
   for (const std::vector<uint64_t>& votes :
        {std::vector<uint64_t>{6, 5}, {11, 0}, {0, 11}, {kMax, 1}, {1, kMax}, {kMax, kMax}}) {
-    const auto outcome = CountContest(Question(kMajority), NoQuorum{}, 100, 10, votes);
+    const auto outcome = CountContest(Question(kMajority), NoQuorum{}, 100, 10, 0, votes);
     EXPECT_EQ(base::RejectId(outcome.status()), "tally.sum-exceeds-ballots");
   }
   EXPECT_EQ(Count(Question(kMajority), NoQuorum{}, 100, 11, {6, 5}), Decided(11, 0, 0));

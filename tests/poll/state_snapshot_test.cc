@@ -135,6 +135,23 @@ TEST(StateSnapshot, GoesOnFromEveryRecordOfAPollAsIfItHadNeverStopped) {
   ExpectSnapshotsGoOn(e);
 }
 
+TEST(StateSnapshot, GoesOnFromEveryPartOfAMix) {
+  ElectionOptions options;
+  options.voters = 3;
+  options.styles = 1;
+  options.style_contests = {{"m"}};
+  options.contests_json = R"([{"id":"m","title":{"en":"Mixed","pl":"Mix"},
+    "question":{"en":"Which?","pl":"Które?"},
+    "options":[{"id":"a","text":{"en":"A","pl":"A"}},{"id":"b","text":{"en":"B","pl":"B"}}],
+    "ballot":{"rule":"picks","min":0,"max":2,"marks":"ranked"},"tally":"mixed",
+    "decision":{"rule":"none"}}])";
+  TestElection e(options);
+  e.RunAll();
+  ASSERT_TRUE(e.faults().empty()) << e.faults()[0].first << ": " << e.faults()[0].second;
+  ASSERT_EQ(e.state().phase(), Phase::kCertified);
+  ExpectSnapshotsGoOn(e);
+}
+
 TEST(StateSnapshot, GoesOnWherePaperIsCountedAndARegisterIsMissing) {
   TestElection e(ManyParties());
   e.RunUntilOpen();

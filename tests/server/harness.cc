@@ -451,7 +451,7 @@ void TestServer::KeyCeremony() {
 }
 
 Payload TestServer::DecryptionPayload(uint32_t trustee, uint32_t contest) const {
-  const auto input = state_->DecryptionInputFor(contest, trustee);
+  const auto input = state_->DecryptionInputFor(contest, trustee).value();
   const auto share =
       crypto::MakeDecryptionShare({.opening = context().opening,
                                    .closed = *state_->closed(),

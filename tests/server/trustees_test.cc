@@ -69,7 +69,7 @@ TEST(Trustees, RefusesRecordsOfOthersAndUnknownTrustees) {
   ended.end = s.end();
   EXPECT_EQ(s.Submit(RecordKind::kEnded, poll::EncodePayload(ended)).reject, "step.kind");
   EXPECT_EQ(s.Submit(RecordKind::kDealt, "rubbish").reject, "record.malformed");
-  EXPECT_EQ(s.Submit(RecordKind::kMixPart, "").reject, "record.kind-unsupported");
+  EXPECT_EQ(s.Submit(RecordKind::kMixPart, "").reject, "record.malformed");
   poll::DecryptionPart part;
   part.trustee = 9;
   EXPECT_EQ(s.Submit(RecordKind::kDecryptionPart, poll::EncodePayload(part)).reject,

@@ -934,10 +934,13 @@ std::vector<Attack> Make() {
     e->SealRoll();
     return e;
   });
-  add("MixingRecord", "record.kind-unsupported", [] {
+  add("MixOfAContestThatIsAddedUp", "mix.contest", [] {
     ElectionPtr e = UpToClosing();
     e->PublishRegisters();
-    e->AppendRaw(RecordKind::kMixPart, "mix", e->now);
+    poll::MixPart part;
+    part.trustee = 1;
+    part.data = std::string(32, '\0');
+    e->Append(part);
     e->DecryptAll();
     e->Certify();
     return e;

@@ -7,6 +7,8 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "crypto/decryption.h"
+#include "crypto/picks.h"
+#include "crypto/shuffle.h"
 #include "ledger/export.h"
 #include "ledger/merkle.h"
 #include "ledger/receipt.h"
@@ -361,10 +363,29 @@ void TestElection::Cast(size_t index, const std::vector<std::vector<uint32_t>>& 
   AppendRaw(RecordKind::kBallotCast, poll::EncodePayload(payload), now - now % kHour);
 }
 
+std::vector<uint32_t> TestElection::SlotsOfPicks(const std::vector<uint32_t>& options,
+                                                 uint32_t picks) {
+  std::vector<uint32_t> slots(2 * size_t{picks}, 0);
+  for (size_t p = 0; p < options.size(); ++p) {
+    slots[2 * p] = options[p] / 16;
+    slots[2 * p + 1] = options[p] % 16;
+  }
+  return slots;
+}
+
 std::vector<std::vector<uint32_t>> TestElection::VotesFor(const crypto::BallotShape& shape,
                                                           int choice) {
   std::vector<std::vector<uint32_t>> votes;
   for (const crypto::ContestShape& contest : shape.contests) {
+    if (const auto* picks = std::get_if<crypto::Picks>(&contest.rule)) {
+      // As many different options as may be picked, from the chosen one on.
+      std::vector<uint32_t> options;
+      for (uint32_t p = 0; p < picks->w && choice >= 0; ++p) {
+        options.push_back((static_cast<uint32_t>(choice) + p) % picks->n + 1);
+      }
+      votes.push_back(SlotsOfPicks(options, picks->w));
+      continue;
+    }
     std::vector<uint32_t> slots(crypto::SlotCount(contest.rule), 0);
     if (choice >= 0) slots[static_cast<size_t>(choice) % slots.size()] = 1;
     if (!crypto::Obeys(contest.rule, slots)) {
@@ -440,26 +461,64 @@ void TestElection::PublishRegisters() {
 }
 
 void TestElection::Decrypt(uint32_t trustee, uint32_t contest) {
-  const auto input = state_->DecryptionInputFor(contest, trustee);
+  const auto input = state_->DecryptionInputFor(contest, trustee).value();
   const std::string& id = state_->definition()->contests[contest].id;
-  const auto share =
-      crypto::MakeDecryptionShare({.opening = context().opening,
-                                   .closed = *state_->closed(),
-                                   .contest = id,
-                                   .trustee = trustee,
-                                   .R = input.R,
-                                   .P = input.P},
-                                  std::span(shares_[trustee - 1]).first(input.P.size()));
-  poll::DecryptionPart part;
-  part.trustee = static_cast<uint8_t>(trustee);
-  part.contest = static_cast<uint16_t>(contest);
-  part.part = 0;
-  part.parts = 1;
-  part.data = poll::EncodeDecryptionShare(share);
-  Append(part);
+  const auto& secrets = shares_[trustee - 1];
+  const auto slots = static_cast<uint32_t>(input.P.size());
+  const auto share = crypto::MakeDecryptionShare(
+      {.opening = context().opening,
+       .closed = *state_->closed(),
+       .contest = id,
+       .trustee = trustee,
+       .R = input.R,
+       .P = input.P},
+      state_->IsMixed(contest)
+          ? std::span<const crypto::SecretScalar>(crypto::CompositeSecrets(secrets, slots))
+          : std::span(secrets).first(slots));
+  const std::vector<std::string> parts = poll::SplitDecryptionShare(share, slots);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    poll::DecryptionPart part;
+    part.trustee = static_cast<uint8_t>(trustee);
+    part.contest = static_cast<uint16_t>(contest);
+    part.part = static_cast<uint16_t>(i);
+    part.parts = static_cast<uint16_t>(parts.size());
+    part.data = parts[i];
+    Append(part);
+  }
+}
+
+std::vector<Payload> TestElection::MakeMix(uint32_t trustee, uint32_t contest) {
+  const crypto::VectorList inputs = Must(state_->MixVectors(contest), "what is mixed");
+  const crypto::MixLayout layout(inputs.size(), inputs.width);
+  std::vector<Payload> parts;
+  const auto outputs =
+      crypto::Mix(state_->MixStatementFor(contest, trustee), inputs, [&](std::string_view data) {
+        poll::MixPart part;
+        part.trustee = static_cast<uint8_t>(trustee);
+        part.contest = static_cast<uint16_t>(contest);
+        part.part = static_cast<uint32_t>(parts.size());
+        part.data = std::string(data);
+        if (parts.size() < layout.output_parts()) {
+          parts.emplace_back(std::move(part));
+        } else {
+          parts.emplace_back(poll::MixProofPart{std::move(part)});
+        }
+        return absl::OkStatus();
+      });
+  Must(outputs.status(), "mixing");
+  return parts;
+}
+
+void TestElection::Mix(uint32_t trustee, uint32_t contest) {
+  for (Payload& part : MakeMix(trustee, contest)) Append(std::move(part));
 }
 
 void TestElection::DecryptAll() {
+  for (uint32_t j = 1; j <= options_.trustees_needed; ++j) {
+    for (uint32_t c = 0; c < state_->definition()->contests.size(); ++c) {
+      if (state_->IsMixed(c) && state_->NeedsDecryption(c)) Mix(j, c);
+    }
+  }
   for (uint32_t j = 1; j <= options_.trustees_needed; ++j) {
     for (uint32_t c = 0; c < state_->definition()->contests.size(); ++c) {
       if (state_->NeedsDecryption(c)) Decrypt(j, c);

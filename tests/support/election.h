@@ -86,7 +86,12 @@ class TestElection {
   void End();
   void Close();
   void PublishRegisters();
+  /// A mix of a mixed contest by `trustee`, all its parts.
+  void Mix(uint32_t trustee, uint32_t contest);
+  /// The parts that Mix appends, not signed yet.
+  std::vector<poll::Payload> MakeMix(uint32_t trustee, uint32_t contest);
   void Decrypt(uint32_t trustee, uint32_t contest);
+  /// The first trustees, as many as are needed, mix what is mixed and decrypt everything.
   void DecryptAll();
   void Certify();
   void Cancel();
@@ -118,6 +123,8 @@ class TestElection {
   /// Once the voter has tokens, safe for several voters at once.
   crypto::Ballot MakeBallot(size_t voter, const std::vector<std::vector<uint32_t>>& votes,
                             uint16_t revision);
+  /// The slot values of a ballot that picks these options (from 1).
+  static std::vector<uint32_t> SlotsOfPicks(const std::vector<uint32_t>& options, uint32_t picks);
   static std::vector<std::vector<uint32_t>> VotesFor(const crypto::BallotShape& shape, int choice);
 
   const std::vector<std::string>& records() const { return records_; }
