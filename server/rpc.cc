@@ -7,7 +7,7 @@ namespace urna::server {
 namespace {
 
 // What another time, or another state of the poll, would let pass.
-constexpr std::array<std::string_view, 16> kTooEarlyOrLate = {
+constexpr std::array<std::string_view, 19> kTooEarlyOrLate = {
     "record.out-of-order",
     "ballot.too-early",
     "ballot.not-open",
