@@ -2,9 +2,11 @@
 
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -16,6 +18,7 @@
 #include "base/text.h"
 #include "client/cli.h"
 #include "client/destruction.h"
+#include "client/mixing.h"
 #include "client/poll_view.h"
 #include "client/rehearsal.h"
 #include "client/trustee.h"
@@ -35,9 +38,14 @@ struct TrusteeFlags {
   // rehearse, destroy
   std::string label, out;
   bool yes = false;
-  // decrypt
+  // mix, decrypt
   uint32_t wait = 20;
+  // mix
+  bool replace_unfinished = false;
 };
+
+/// The largest mix: 150,000 ballots of 64 picks and more.
+constexpr size_t kMaxMixFile = size_t{1} << 30;
 
 /// Statements and shares of rehearsals are small.
 constexpr size_t kMaxSmallFile = size_t{1} << 20;
@@ -105,25 +113,55 @@ absl::StatusOr<Desk> SitDown(const GlobalOptions& global, const TrusteeFlags& fl
               trustee};
 }
 
-absl::Status Send(const GlobalOptions& global, Desk& desk, const Submission& submission) {
-  const std::string name = poll::KindName(static_cast<uint8_t>(submission.kind));
-  if (submission.recorded) {
-    Say(global, Cat("'", name, "' is on the ledger already."));
-    return absl::OkStatus();
-  }
+std::string NameOf(const Submission& submission) {
+  return Cat("'", poll::KindName(static_cast<uint8_t>(submission.kind)), "'");
+}
+
+/// The record that it became. A server that has too much to do is asked again.
+absl::StatusOr<uint64_t> SendRecord(Desk& desk, const Submission& submission) {
+  constexpr int kAttempts = 5;
   v1::SubmitRequest request;
   request.set_poll(std::string(base::View(desk.state().poll())));
   request.set_kind(static_cast<uint32_t>(submission.kind));
   request.set_payload(submission.payload);
-  const auto response = Call(desk.connection->trustees(), &v1::Trustees::Stub::Submit, request);
-  if (!response.ok()) {
-    if (response.status().code() != absl::StatusCode::kUnavailable) return response.status();
+  for (int attempt = 1;; ++attempt) {
+    const auto response = Call(desk.connection->trustees(), &v1::Trustees::Stub::Submit, request);
+    if (response.ok()) return response->index();
+    const absl::StatusCode code = response.status().code();
+    if (code == absl::StatusCode::kResourceExhausted && attempt < kAttempts) {
+      std::this_thread::sleep_for(std::chrono::seconds(attempt));
+      continue;
+    }
+    if (code != absl::StatusCode::kUnavailable) return response.status();
     return base::Failure(absl::StatusCode::kUnavailable,
                          Cat(std::string_view(response.status().message().data(),
                                               response.status().message().size()),
-                             "; run the same command again, it will send the same record"));
+                             "; run the same command again, it goes on where this one ended"));
   }
-  Say(global, Cat("'", name, "' is record ", response->index(), " of the ledger."));
+}
+
+absl::Status Send(const GlobalOptions& global, Desk& desk, const Submission& submission) {
+  if (submission.recorded) {
+    Say(global, Cat(NameOf(submission), " is on the ledger already."));
+    return absl::OkStatus();
+  }
+  URNA_ASSIGN_OR_RETURN(const uint64_t index, SendRecord(desk, submission));
+  Say(global, Cat(NameOf(submission), " is record ", index, " of the ledger."));
+  return absl::OkStatus();
+}
+
+/// Records that belong together.
+absl::Status SendAll(const GlobalOptions& global, Desk& desk,
+                     const std::vector<Submission>& submissions) {
+  if (submissions.size() == 1) return Send(global, desk, submissions[0]);
+  const Progress progress = ShowProgress();
+  uint64_t index = 0;
+  for (size_t i = 0; i < submissions.size(); ++i) {
+    URNA_ASSIGN_OR_RETURN(index, SendRecord(desk, submissions[i]));
+    progress("sent", i + 1, submissions.size());
+  }
+  Say(global, Cat(NameOf(submissions[0]), " is ", submissions.size(),
+                  " records of the ledger, the last of them ", index, "."));
   return absl::OkStatus();
 }
 
@@ -207,6 +245,132 @@ absl::Status AwaitWitnesses(const GlobalOptions& global, const TrusteeFlags& fla
   }
 }
 
+/// The mixes that this trustee made are beside its state file until they are on the ledger.
+std::string MixFile(const TrusteeFlags& flags, const poll::Contest& contest) {
+  return Cat(flags.state, ".", contest.id, ".mix");
+}
+
+/// The mix that is in the file, if it is of the contest as it stands now.
+absl::StatusOr<std::optional<StoredMix>> ReadMix(const GlobalOptions& global, const Desk& desk,
+                                                 const std::string& path, uint32_t contest) {
+  const auto bytes = base::ReadFile(path, kMaxMixFile);
+  if (absl::IsNotFound(bytes.status())) return std::nullopt;
+  URNA_RETURN_IF_ERROR(bytes.status());
+  auto mix = StoredMix::Decode(*bytes);
+  if (!mix.ok()) {
+    Say(global, Cat(path, " is ",
+                    std::string_view(mix.status().message().data(), mix.status().message().size()),
+                    "; the mix is made anew."));
+    return std::nullopt;
+  }
+  URNA_ASSIGN_OR_RETURN(const bool fits, StillFits(desk.state(), *mix, contest, desk.trustee));
+  if (fits) return std::optional(*std::move(mix));
+  Say(global, Cat(path, " is of other ballots than the contest's last mix; it is made anew."));
+  return std::nullopt;
+}
+
+/// Takes what was published meanwhile. `sent`, the records sent and not in the view, shrinks by
+/// those that are.
+absl::Status Refresh(const TrusteeFlags& flags, Desk& desk, uint64_t* sent) {
+  const uint64_t next = desk.state().TrusteeCounter(desk.trustee) + *sent;
+  URNA_RETURN_IF_ERROR(desk.view->Advance(*OverGrpc(*desk.connection, flags.poll)));
+  const uint64_t recorded = desk.state().TrusteeCounter(desk.trustee);
+  *sent = next > recorded ? next - recorded : 0;
+  return absl::OkStatus();
+}
+
+/// Mixes one contest that is due and sends what the ledger lacks.
+absl::Status MixContest(const GlobalOptions& global, const TrusteeFlags& flags, Desk& desk,
+                        uint32_t contest, uint64_t* sent) {
+  const poll::Contest& definition = desk.state().definition()->contests[contest];
+  const std::string path = MixFile(flags, definition);
+  const Progress progress = ShowProgress();
+  std::optional<StoredMix> mix;
+  for (;;) {
+    const auto unfinished = desk.state().Mixed(contest).unfinished();
+    if (unfinished.has_value() && unfinished->trustee != desk.trustee &&
+        !flags.replace_unfinished) {
+      const poll::Party& other = desk.state().definition()->trustees[unfinished->trustee - 1];
+      return base::Failure(
+          absl::StatusCode::kFailedPrecondition,
+          Cat("contest ", definition.id, ": trustee ", unfinished->trustee, " (", other.name,
+              ") is sending a mix, ", unfinished->parts.size(), " of ", unfinished->of,
+              " parts so far. Two cannot mix at once: wait until it is done and run this again. If "
+              "that trustee does not go on, --replace-unfinished puts your mix in the place of "
+              "what was begun"));
+    }
+    URNA_ASSIGN_OR_RETURN(mix, ReadMix(global, desk, path, contest));
+    if (mix.has_value()) break;
+    URNA_ASSIGN_OR_RETURN(
+        mix, MakeMix(desk.state(), contest, desk.trustee,
+                     [&](uint64_t done, uint64_t total) { progress("mixed", done, total); }));
+    // Before anything is sent: two mixes of one trustee would be of no use to anybody.
+    URNA_RETURN_IF_ERROR(base::WriteFileAtomic(path, mix->Encode()));
+    const auto mixers = desk.state().Mixed(contest).mixers();
+    URNA_RETURN_IF_ERROR(Refresh(flags, desk, sent));
+    if (desk.state().Mixed(contest).mixers() == mixers) break;
+    Say(global, Cat("Contest ", definition.id, ": another trustee mixed meanwhile."));
+    URNA_ASSIGN_OR_RETURN(const MixDuty duty, MixDutyOf(desk.state(), contest, desk.trustee));
+    if (duty != MixDuty::kDue) {
+      return base::Failure(absl::StatusCode::kFailedPrecondition,
+                           Cat("contest ", definition.id, " is being decrypted already"));
+    }
+  }
+  const uint64_t recorded = PartsRecorded(desk.state(), desk.key, *mix);
+  if (recorded > 0) {
+    Say(global, Cat("Contest ", definition.id, ": ", recorded, " of ", mix->parts.size(),
+                    " parts of your mix are on the ledger already."));
+  }
+  for (uint64_t part = recorded; part < mix->parts.size(); ++part) {
+    URNA_RETURN_IF_ERROR(
+        SendRecord(desk, PrepareMixPart(desk.state(), desk.key, *mix, part, (*sent)++)).status());
+    progress("sent", part + 1, mix->parts.size());
+  }
+  Say(global,
+      Cat("Contest ", definition.id, ": your mix of ", desk.state().ContestBallots(contest),
+          " ballots is on the ledger, in ", mix->parts.size(), " records, and was found right."));
+  std::error_code ignored;
+  std::filesystem::remove(path, ignored);
+  return absl::OkStatus();
+}
+
+absl::Status RunMix(const GlobalOptions& global, const TrusteeFlags& flags) {
+  URNA_ASSIGN_OR_RETURN(Desk desk, SitDown(global, flags));
+  if (desk.state().phase() == poll::Phase::kClosed && desk.state().RegistersSettled()) {
+    URNA_RETURN_IF_ERROR(AwaitWitnesses(global, flags, desk));
+  }
+  const poll::Definition& definition = *desk.state().definition();
+  Json mixed = Json::array();
+  uint64_t sent = 0;
+  for (uint32_t c = 0; c < definition.contests.size(); ++c) {
+    const std::string& id = definition.contests[c].id;
+    URNA_ASSIGN_OR_RETURN(const MixDuty duty, MixDutyOf(desk.state(), c, desk.trustee));
+    switch (duty) {
+      case MixDuty::kNone:
+        continue;
+      case MixDuty::kWithheld:
+        Say(global, Cat("Contest ", id, " has ", desk.state().ContestBallots(c),
+                        " ballots; it is not decrypted, and so not mixed."));
+        continue;
+      case MixDuty::kDone:
+        Say(global, Cat("Contest ", id, ": your mix is on the ledger already."));
+        continue;
+      case MixDuty::kTooLate:
+        Say(global, Cat("Contest ", id, ": is being decrypted already; enough others mixed it."));
+        continue;
+      case MixDuty::kDue:
+        break;
+    }
+    Say(global, Cat("Contest ", id, ": mixing ", desk.state().ContestBallots(c), " ballots."));
+    URNA_RETURN_IF_ERROR(MixContest(global, flags, desk, c, &sent));
+    mixed.push_back(id);
+  }
+  Say(global, Cat("Next: when ", definition.trustees_needed,
+                  " trustees have mixed, `urna trustee decrypt`."));
+  Done(global, desk, "mix", {{"contests", mixed}});
+  return absl::OkStatus();
+}
+
 absl::Status RunDecrypt(const GlobalOptions& global, const TrusteeFlags& flags) {
   URNA_ASSIGN_OR_RETURN(Desk desk, SitDown(global, flags));
   URNA_ASSIGN_OR_RETURN(TrusteeSecrets secrets, OpenState(flags, desk));
@@ -217,7 +381,7 @@ absl::Status RunDecrypt(const GlobalOptions& global, const TrusteeFlags& flags) 
   const poll::Definition& definition = *state.definition();
   // Everything is made, and so refused, before anything is sent.
   Json done = Json::array();
-  std::vector<Submission> submissions;
+  std::vector<std::vector<Submission>> shares;
   uint64_t sent = 0;
   for (uint32_t c = 0; c < definition.contests.size(); ++c) {
     const std::string& id = definition.contests[c].id;
@@ -227,17 +391,19 @@ absl::Status RunDecrypt(const GlobalOptions& global, const TrusteeFlags& flags) 
       continue;
     }
     URNA_ASSIGN_OR_RETURN(
-        Submission submission,
+        std::vector<Submission> share,
         PrepareDecryption(state, desk.view->checkpoint_note(), desk.key, c, sent, &secrets));
-    if (!submission.recorded) ++sent;
-    Say(global, Cat("Contest ", id, ": the sum of ", state.ContestBallots(c), " ballots."));
-    submissions.push_back(std::move(submission));
+    if (!share[0].recorded) sent += share.size();
+    Say(global, Cat("Contest ", id, ": ",
+                    state.IsMixed(c) ? Cat("the ", state.ContestBallots(c), " mixed ballots.")
+                                     : Cat("the sum of ", state.ContestBallots(c), " ballots.")));
+    shares.push_back(std::move(share));
     done.push_back(id);
   }
   URNA_RETURN_IF_ERROR(
       WriteTrusteeState(flags.state, secrets, desk.passphrase, /*overwrite=*/true));
-  for (const Submission& submission : submissions) {
-    URNA_RETURN_IF_ERROR(Send(global, desk, submission));
+  for (const std::vector<Submission>& share : shares) {
+    URNA_RETURN_IF_ERROR(SendAll(global, desk, share));
   }
   Say(global,
       Cat("Next: when the result is certified, `urna trustee destroy` destroys your share."));
@@ -491,17 +657,30 @@ void AddTrusteeCommands(CLI::App& app, GlobalOptions& global, Action* action) {
   add("confirm", "Checks the shares of all trustees; confirms, or complains about a wrong one",
       Cat(kRepeats, " A complaint gives this ceremony's secret away and ends the poll."),
       RunConfirm);
+  const auto add_wait = [](CLI::App* command, uint32_t* wait) {
+    command
+        ->add_option("--wait", *wait,
+                     "Seconds to wait for witnesses' cosignatures that are missing")
+        ->type_name("SECONDS")
+        ->capture_default_str();
+  };
+  constexpr std::string_view kWitnessed =
+      " Where the poll demands it, only after its witnesses cosigned the closed ledger.";
+  const auto [mix, mix_flags] = add(
+      "mix", "After closing: mixes the ballots of each contest that is tallied by mixing",
+      Cat("Checks the whole ledger first. Mixes what the last mixer gave out; which ballot went "
+          "where is never stored. What is on its way to the ledger is kept beside the state "
+          "file, so that an interrupted run goes on where it ended.",
+          kWitnessed),
+      RunMix);
+  add_wait(mix, &mix_flags->wait);
+  mix->add_flag("--replace-unfinished", mix_flags->replace_unfinished,
+                "Mix even if another trustee has begun to send a mix and not finished: yours takes "
+                "its place");
   const auto [decrypt, decrypt_flags] =
-      add("decrypt", "After closing: decrypts the sum of each contest",
-          Cat(kRepeats,
-              " Where the poll demands it, only after its witnesses cosigned the closed "
-              "ledger."),
-          RunDecrypt);
-  decrypt
-      ->add_option("--wait", decrypt_flags->wait,
-                   "Seconds to wait for witnesses' cosignatures that are missing")
-      ->type_name("SECONDS")
-      ->capture_default_str();
+      add("decrypt", "After closing: decrypts the sum of each contest, or its mixed ballots",
+          Cat(kRepeats, kWitnessed), RunDecrypt);
+  add_wait(decrypt, &decrypt_flags->wait);
 
   const auto [rehearse, rehearse_flags] = add(
       "rehearse", "Tries out, before it matters, whether this file and passphrase decrypt",

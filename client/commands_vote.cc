@@ -68,6 +68,7 @@ absl::StatusOr<std::string> FindStyle(Connection& connection, const PollView& vi
 
 std::string RuleHelp(const poll::Contest& contest) {
   struct Help {
+    const poll::Contest& contest;
     std::string operator()(const crypto::Choose& r) const {
       const std::string blank = r.lo == 0 ? "; 0 = blank vote (invalid)" : "";
       if (r.hi == 1) return Cat("one number", blank);
@@ -81,10 +82,19 @@ std::string RuleHelp(const poll::Contest& contest) {
       return Cat(r.k, " numbers with commas between, the best first");
     }
     std::string operator()(const crypto::Picks& r) const {
-      return Cat("up to ", r.w, " numbers with commas between; 0 = none");
+      const std::string count = contest.least_picks == 0 ? Cat("up to ", r.w)
+                                : contest.least_picks == r.w
+                                    ? Cat(r.w)
+                                    : Cat(contest.least_picks, " to ", r.w);
+      return Cat(count, r.w == 1 ? " number" : " numbers with commas between",
+                 contest.ranked && r.w > 1
+                     ? Cat(", the best first: ", poll::PointsOfPick(contest, 0), " points, ",
+                           poll::PointsOfPick(contest, 1), r.w > 2 ? ", and so on" : "")
+                     : "",
+                 contest.least_picks == 0 ? "; 0 = none" : "");
     }
   };
-  return std::visit(Help{}, contest.rule);
+  return std::visit(Help{contest}, contest.rule);
 }
 
 /// Numbers of options as typed -> their ids, as ParseAnswer reads them.

@@ -29,6 +29,7 @@ absl::Status Invalid(std::string_view where, std::string_view why) {
 
 /// What the options of one valid card get together: at least, at most.
 struct CardSum {
+  const Contest& contest;
   std::pair<uint64_t, uint64_t> operator()(const crypto::Choose& r) const { return {r.lo, r.hi}; }
   std::pair<uint64_t, uint64_t> operator()(const crypto::Score& r) const {
     if (r.has_total) return {r.total_lo, r.total_hi};
@@ -38,7 +39,14 @@ struct CardSum {
     const uint64_t sum = uint64_t{r.k} * (r.k + 1) / 2;
     return {sum, sum};
   }
-  std::pair<uint64_t, uint64_t> operator()(const crypto::Picks& r) const { return {0, r.w}; }
+  std::pair<uint64_t, uint64_t> operator()(const crypto::Picks& r) const {
+    std::pair<uint64_t, uint64_t> sum;
+    for (uint32_t place = 0; place < r.w; ++place) {
+      if (place < contest.least_picks) sum.first += poll::PointsOfPick(contest, place);
+      sum.second += poll::PointsOfPick(contest, place);
+    }
+    return sum;
+  }
 };
 
 /// Contests of one choice, of whose protocol the sum is known exactly.
@@ -63,10 +71,10 @@ absl::Status CheckContest(const Contest& contest, const std::string& where, uint
   uint64_t sum = 0;
   for (size_t o = 0; o < votes.size(); ++o) {
     sum += votes[o];
-    if (votes[o] > valid * crypto::LargestValue(contest.rule)) {
-      return Invalid(where,
-                     Cat("option ", contest.options[o].id, " has ", votes[o], " votes, but ", valid,
-                         " valid cards give at most ", valid * crypto::LargestValue(contest.rule)));
+    const uint64_t most = valid * poll::LargestMark(contest);
+    if (votes[o] > most) {
+      return Invalid(where, Cat("option ", contest.options[o].id, " has ", votes[o], " votes, but ",
+                                valid, " valid cards give at most ", most));
     }
   }
   if (IsOneChoice(contest)) {
@@ -75,7 +83,7 @@ absl::Status CheckContest(const Contest& contest, const std::string& where, uint
                               ", but there are ", cards, " cards"));
   }
   // A blank card counts as invalid nowhere but in a contest of one choice.
-  const auto [least, most] = std::visit(CardSum(), contest.rule);
+  const auto [least, most] = std::visit(CardSum{contest}, contest.rule);
   if (sum < valid * least || sum > valid * most) {
     return Invalid(where, Cat("the votes add up to ", sum, ", but ", valid, " valid cards give ",
                               valid * least, " to ", valid * most));

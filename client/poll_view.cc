@@ -217,10 +217,38 @@ absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchAll(LedgerSource& sourc
     path = Cat(temporary->path(), "/ledger");
   }
   URNA_ASSIGN_OR_RETURN(ledger::Checkpoint checkpoint, FetchLedger(source, poll, path, progress));
+  return Replayed(path, std::move(temporary), poll, std::move(checkpoint), progress);
+}
+
+absl::StatusOr<std::unique_ptr<PollView>> PollView::Open(const std::string& folder,
+                                                         const Hash32& poll,
+                                                         const Progress& progress) {
+  URNA_ASSIGN_OR_RETURN(const std::unique_ptr<const ledger::ExportReader> reader,
+                        ledger::ExportReader::Open(folder));
+  if (!reader->file_faults().empty()) return reader->file_faults().front();
+  URNA_ASSIGN_OR_RETURN(std::unique_ptr<PollView> view,
+                        Replayed(folder, nullptr, poll, reader->checkpoint(), progress));
+  const auto definition = view->state().definition();
+  if (definition == nullptr) return NoDefinition();
+  const auto signed_by_its_key = ledger::OpenCheckpoint(reader->note(), definition->ballot_box);
+  if (!signed_by_its_key.ok()) return base::Annotate(signed_by_its_key.status(), folder);
+  return view;
+}
+
+absl::StatusOr<std::unique_ptr<PollView>> PollView::Replayed(
+    const std::string& path, std::unique_ptr<TemporaryFolder> temporary, const Hash32& poll,
+    ledger::Checkpoint checkpoint, const Progress& progress) {
   URNA_ASSIGN_OR_RETURN(const std::shared_ptr<const ledger::ExportReader> reader,
                         ledger::ExportReader::Open(path));
-  Replayer replayer(
-      poll, [reader](uint64_t index) { return reader->ReadEntry(index); }, OnThreads(0));
+  const auto later = std::make_shared<Later>();
+  later->first = checkpoint.size;
+  // What a mixed contest's shares and mixes are about is read again.
+  const auto read = [reader, later](uint64_t index) -> absl::StatusOr<std::string> {
+    if (index < later->first) return reader->ReadEntry(index);
+    if (index - later->first < later->records.size()) return later->records[index - later->first];
+    return NoEarlierRecord(index);
+  };
+  Replayer replayer(poll, read, OnThreads(0));
   std::vector<std::string> records;
   for (uint64_t bundle = 0; bundle < reader->bundle_count(); ++bundle) {
     URNA_ASSIGN_OR_RETURN(std::vector<std::string> entries, reader->ReadBundle(bundle));
@@ -238,6 +266,8 @@ absl::StatusOr<std::unique_ptr<PollView>> PollView::FetchAll(LedgerSource& sourc
   }
   std::unique_ptr<PollView> view(
       new PollView(std::move(replayer).TakeState(), std::move(checkpoint), reader->note()));
+  view->temporary_ = std::move(temporary);
+  view->later_ = later;
   for (uint64_t bundle = 0; bundle < reader->bundle_count(); ++bundle) {
     URNA_ASSIGN_OR_RETURN(const std::vector<std::string> entries, reader->ReadBundle(bundle));
     for (size_t i = 0; i < entries.size(); ++i) {
@@ -261,7 +291,8 @@ absl::Status PollView::Advance(LedgerSource& source) {
   URNA_ASSIGN_OR_RETURN(ledger::Checkpoint checkpoint,
                         ledger::OpenCheckpoint(note, state_->definition()->ballot_box));
   poll::State next = *state_;
-  std::vector<std::string> records;
+  std::vector<std::string>& records = later_->records;
+  const size_t before = records.size();
   const auto take = [&](const std::string& bytes) -> absl::StatusOr<bool> {
     URNA_ASSIGN_OR_RETURN(const ledger::Record record, ledger::DecodeRecord(bytes));
     if (record.previous != next.last_leaf()) {
@@ -271,20 +302,25 @@ absl::Status PollView::Advance(LedgerSource& source) {
     const poll::RawPayload raw{record.kind, record.payload};
     auto checked = poll::CheckPayloads(next.definition().get(), next.context().get(), {&raw, 1});
     absl::Status status = checked[0].status();
+    // Where it is read again, if the record asks for that.
+    records.push_back(bytes);
     if (status.ok()) status = next.Apply(*checked[0], record.time, ledger::LeafHash(bytes));
     if (!status.ok()) return base::Annotate(status, Cat("record ", next.size()));
-    records.push_back(bytes);
     return true;
   };
-  URNA_RETURN_IF_ERROR(source.Records(next.size(), checkpoint.size, take));
-  if (next.size() != checkpoint.size || next.root() != checkpoint.root) {
-    return RootDiffers(checkpoint, next.root());
+  absl::Status taken = source.Records(next.size(), checkpoint.size, take);
+  if (taken.ok() && (next.size() != checkpoint.size || next.root() != checkpoint.root)) {
+    taken = RootDiffers(checkpoint, next.root());
+  }
+  if (!taken.ok()) {
+    records.resize(before);
+    return taken;
   }
   uint64_t index = state_->size();
   *state_ = std::move(next);
   checkpoint_ = std::move(checkpoint);
   note_ = std::move(note);
-  for (const std::string& bytes : records) NoteStep(index++, bytes);
+  for (size_t i = before; i < records.size(); ++i) NoteStep(index++, records[i]);
   return absl::OkStatus();
 }
 

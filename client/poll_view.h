@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/interrupt.h"
 #include "client/ledger_source.h"
 #include "ledger/checkpoint.h"
 #include "poll/state.h"
@@ -43,8 +44,14 @@ class PollView {
       LedgerSource& source, const Hash32& poll, const std::string& folder,
       const Progress& progress = [](std::string_view, uint64_t, uint64_t) {});
 
-  /// Takes what was published since then, checking it as before. For polls that are closed: no
-  /// earlier record is read again.
+  /// The ledger in a folder that somebody made (ledger/export.h), as a whole and as FetchAll checks
+  /// it. Errors: those of ExportReader and of FetchAll.
+  static absl::StatusOr<std::unique_ptr<PollView>> Open(const std::string& folder,
+                                                        const Hash32& poll,
+                                                        const Progress& progress);
+
+  /// Takes what was published since FetchAll, checking it as before; keeps it in memory. For polls
+  /// that are closed.
   absl::Status Advance(LedgerSource& source);
 
   const poll::State& state() const { return *state_; }
@@ -69,8 +76,20 @@ class PollView {
       LedgerSource& source, const Hash32& poll,
       const std::function<bool(const poll::State&)>& enough);
 
+  static absl::StatusOr<std::unique_ptr<PollView>> Replayed(
+      const std::string& path, std::unique_ptr<TemporaryFolder> temporary, const Hash32& poll,
+      ledger::Checkpoint checkpoint, const Progress& progress);
+
+  /// Records that came after the folder was made.
+  struct Later {
+    uint64_t first = 0;
+    std::vector<std::string> records;
+  };
+
   void NoteStep(uint64_t index, const std::string& record);
 
+  std::unique_ptr<TemporaryFolder> temporary_;  ///< that the state reads from
+  std::shared_ptr<Later> later_;                ///< shared with the state
   std::unique_ptr<poll::State> state_;
   ledger::Checkpoint checkpoint_;
   std::string note_;

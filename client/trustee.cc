@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "client/key_file.h"
 #include "crypto/decryption.h"
+#include "crypto/picks.h"
 #include "ledger/checkpoint.h"
 #include "poll/cosignatures.h"
 
@@ -28,26 +29,46 @@ absl::Status NotNow(std::string_view text) {
   return base::Failure(absl::StatusCode::kFailedPrecondition, text);
 }
 
-absl::Status WrongPhase(const poll::State& state, std::string_view what) {
-  const std::string reason = state.reason().empty() ? "" : Cat(" (", state.reason(), ")");
-  return NotNow(Cat("cannot ", what, ": the poll is ", PhaseName(state.phase()), reason));
-}
-
-/// Signs `payload`, the `sent`-th of this trustee after `state`.
+/// The record that follows this trustee's last.
 template <typename T>
-std::string SignAndEncode(const poll::State& state, const crypto::Ed25519Key& key, T payload,
-                          uint64_t sent = 0) {
-  payload.signature = key.Sign(poll::ParticipantMessage(
-      "trustee", poll::KindOf(payload), state.poll(), payload.trustee,
-      state.TrusteeCounter(payload.trustee) + sent, poll::PayloadBody(payload)));
-  return poll::EncodePayload(payload);
+std::string SignNext(const poll::State& state, const crypto::Ed25519Key& key, T payload) {
+  const uint64_t counter = state.TrusteeCounter(payload.trustee);
+  return SignAndEncode(state, key, std::move(payload), counter);
 }
 
-Hash32 AggregateHash(const crypto::Ciphertext& sum) {
+Hash32 HashOf(std::string_view domain, std::span<const crypto::Point> points) {
   base::Writer w;
-  w.Raw(sum.R.view());
-  for (const crypto::Point& C : sum.C) w.Raw(C.view());
-  return crypto::FramedHash256({"trustee-aggregate", w.bytes()});
+  for (const crypto::Point& point : points) w.Raw(point.view());
+  return crypto::FramedHash256({domain, w.bytes()});
+}
+
+/// Of what is decrypted: a sum, or all mixed ballots.
+absl::StatusOr<Hash32> AggregateHash(const poll::State& state, uint32_t contest) {
+  if (state.IsMixed(contest)) {
+    URNA_ASSIGN_OR_RETURN(const crypto::VectorList mixed, state.MixVectors(contest));
+    return HashOf("trustee-mixed", mixed.points);
+  }
+  const crypto::Ciphertext sum = state.Aggregate(contest);
+  std::vector<crypto::Point> points = {sum.R};
+  points.insert(points.end(), sum.C.begin(), sum.C.end());
+  return HashOf("trustee-aggregate", points);
+}
+
+/// How many of `parts` are on the ledger, so that the next may follow; 0, to begin anew, if what is
+/// there is of another share. (A share's last part alone is drawn: the others are always the same.)
+uint64_t PartsRecorded(const poll::State& state, const crypto::Ed25519Key& key,
+                       const std::vector<poll::DecryptionPart>& parts) {
+  const auto& shares = state.Mixed(parts[0].contest).shares();
+  const auto found = shares.find(parts[0].trustee);
+  if (found == shares.end()) return 0;
+  const uint64_t count = found->second.parts.size();
+  const uint64_t counter = state.TrusteeCounter(parts[0].trustee);
+  if (count >= parts.size() || count > counter) return 0;
+  for (uint64_t p = 0; p < count; ++p) {
+    const std::string same = SignAndEncode(state, key, parts[p], counter - count + p);
+    if (crypto::HashSha256(same) != found->second.parts[p].payload_hash) return 0;
+  }
+  return count;
 }
 
 /// What the dealers sent to this trustee.
@@ -71,6 +92,28 @@ Received OpenAll(const poll::State& state, const TrusteeSecrets& secrets) {
 }
 
 }  // namespace
+
+absl::Status WrongPhase(const poll::State& state, std::string_view what) {
+  const std::string reason = state.reason().empty() ? "" : Cat(" (", state.reason(), ")");
+  return NotNow(Cat("cannot ", what, ": the poll is ", PhaseName(state.phase()), reason));
+}
+
+std::string SignAndEncode(const poll::State& state, const crypto::Ed25519Key& key,
+                          poll::Payload payload, uint64_t counter) {
+  std::visit(
+      [&](auto& p) {
+        if constexpr (requires {
+                        p.trustee;
+                        p.signature;
+                      }) {
+          p.signature =
+              key.Sign(poll::ParticipantMessage("trustee", poll::KindOf(payload), state.poll(),
+                                                p.trustee, counter, poll::PayloadBody(payload)));
+        }
+      },
+      payload);
+  return poll::EncodePayload(payload);
+}
 
 std::vector<crypto::Deal> DealsOf(const poll::State& state) {
   std::vector<crypto::Deal> deals;
@@ -214,7 +257,7 @@ absl::StatusOr<TrusteeSecrets> Join(const poll::State& state, uint32_t trustee,
   joined.deal_commitment =
       crypto::DealCommitment(state.poll(), trustee, definition.trustees_needed, deal);
   secrets.seal_secret = std::move(seal_key.secret);
-  secrets.joined = SignAndEncode(state, key, joined);
+  secrets.joined = SignNext(state, key, joined);
   return secrets;
 }
 
@@ -270,7 +313,7 @@ absl::StatusOr<Submission> PrepareDeal(const poll::State& state, const crypto::E
     for (uint32_t i = 1; i <= definition.trustees.size(); ++i) {
       dealt.sealed.push_back(dealer.SealShares(i, state.joined()[i - 1]->seal_key));
     }
-    secrets->dealt = SignAndEncode(state, key, std::move(dealt));
+    secrets->dealt = SignNext(state, key, std::move(dealt));
   }
   return Submission{RecordKind::kDealt, secrets->dealt, state.dealt()[trustee - 1].has_value()};
 }
@@ -302,7 +345,7 @@ absl::StatusOr<Submission> PrepareConfirm(const poll::State& state, const crypto
     complaint.trustee = secrets->trustee;
     complaint.dealer = static_cast<uint8_t>(received.wrong_dealer);
     complaint.seal_secret = secrets->seal_secret.Expose();
-    secrets->complained = SignAndEncode(state, key, complaint);
+    secrets->complained = SignNext(state, key, complaint);
     return Submission{RecordKind::kComplained, secrets->complained, false, received.wrong_dealer};
   }
   const std::vector<crypto::Point> base = {crypto::Point::Base()};
@@ -318,7 +361,7 @@ absl::StatusOr<Submission> PrepareConfirm(const poll::State& state, const crypto
   confirmed.self_test = crypto::MakeDecryptionShare(statement, received.shares);
   URNA_RETURN_IF_ERROR(crypto::VerifyDecryptionShare(statement, confirmed.self_test));
   secrets->shares = std::move(received.shares);
-  secrets->confirmed = SignAndEncode(state, key, std::move(confirmed));
+  secrets->confirmed = SignNext(state, key, std::move(confirmed));
   return Submission{RecordKind::kConfirmed, secrets->confirmed, false};
 }
 
@@ -344,53 +387,82 @@ absl::Status CheckWitnesses(const poll::State& state, const std::string& note) {
           "operator and the witness why"));
 }
 
-absl::StatusOr<Submission> PrepareDecryption(const poll::State& state, const std::string& note,
-                                             const crypto::Ed25519Key& key, uint32_t contest,
-                                             uint64_t sent, TrusteeSecrets* secrets) {
+absl::StatusOr<std::vector<Submission>> PrepareDecryption(const poll::State& state,
+                                                          const std::string& note,
+                                                          const crypto::Ed25519Key& key,
+                                                          uint32_t contest, uint64_t sent,
+                                                          TrusteeSecrets* secrets) {
   const uint32_t trustee = secrets->trustee;
   if (state.phase() != Phase::kClosed) return WrongPhase(state, "decrypt");
   if (!state.RegistersSettled()) return NotNow("cannot decrypt: a register is missing");
-  const std::string& id = state.definition()->contests[contest].id;
+  const poll::Definition& definition = *state.definition();
+  const std::string& id = definition.contests[contest].id;
   if (!state.NeedsDecryption(contest)) {
     return base::Reject("decryption.below-minimum",
                         Cat("contest ", id, " has ", state.ContestBallots(contest),
                             " ballots, too few to decrypt"));
   }
+  const bool mixed = state.IsMixed(contest);
+  if (mixed && state.Mixed(contest).mixers().size() < definition.trustees_needed) {
+    return NotNow(Cat("cannot decrypt: contest ", id, " was mixed by ",
+                      state.Mixed(contest).mixers().size(), " of ", definition.trustees_needed,
+                      " trustees; until then its ballots could be told apart"));
+  }
   URNA_RETURN_IF_ERROR(CheckWitnesses(state, note));
   URNA_RETURN_IF_ERROR(CatchUp(state, secrets));
-  const crypto::Ciphertext sum = state.Aggregate(contest);
-  const Hash32 aggregate = AggregateHash(sum);
+  URNA_ASSIGN_OR_RETURN(const Hash32 aggregate, AggregateHash(state, contest));
   const auto before = secrets->decrypted.find(static_cast<uint16_t>(contest));
   if (before != secrets->decrypted.end() && before->second != aggregate) {
-    return base::Reject(
-        "decryption.second-aggregate",
-        Cat("contest ", id, ": this ledger adds up to another sum than the one that was decrypted ",
-            "before; somebody shows two versions of this poll"));
+    return base::Reject("decryption.second-aggregate",
+                        Cat("contest ", id, ": this ledger ",
+                            mixed ? "holds other mixed ballots than those that were"
+                                  : "adds up to another sum than the one that was",
+                            " decrypted before; somebody shows two versions of this poll"));
+  }
+  // A long share that is there is not made again.
+  if (mixed && state.HasShare(contest, trustee)) {
+    return std::vector<Submission>{{RecordKind::kDecryptionPart, "", true}};
   }
   URNA_ASSIGN_OR_RETURN(const poll::State::DecryptionInput input,
                         state.DecryptionInputFor(contest, trustee));
-  if (secrets->shares.size() < input.P.size()) return NotNow("this trustee has not confirmed");
+  const size_t width = input.P.size();
+  if (secrets->shares.size() < (mixed ? 2 * width : width)) {
+    return NotNow("this trustee has not confirmed");
+  }
   const crypto::DecryptionStatement statement{.opening = state.context()->opening,
                                               .closed = *state.closed(),
                                               .contest = id,
                                               .trustee = trustee,
                                               .R = input.R,
                                               .P = input.P};
-  const auto share =
-      crypto::MakeDecryptionShare(statement, std::span(secrets->shares).first(input.P.size()));
+  const std::vector<crypto::SecretScalar> composites =
+      mixed ? crypto::CompositeSecrets(secrets->shares, static_cast<uint32_t>(width))
+            : std::vector<crypto::SecretScalar>();
+  const crypto::DecryptionShare share = crypto::MakeDecryptionShare(
+      statement, mixed ? std::span(composites) : std::span(secrets->shares).first(width));
   const absl::Status valid = crypto::VerifyDecryptionShare(statement, share);
   if (!valid.ok()) {
     return base::Annotate(valid, Cat("contest ", id, ": the kept shares are not this ledger's"));
   }
-  poll::DecryptionPart part;
-  part.trustee = secrets->trustee;
-  part.contest = static_cast<uint16_t>(contest);
-  part.part = 0;
-  part.parts = 1;
-  part.data = poll::EncodeDecryptionShare(share);
-  secrets->decrypted[part.contest] = aggregate;
-  return Submission{RecordKind::kDecryptionPart, SignAndEncode(state, key, std::move(part), sent),
-                    state.HasShare(contest, trustee)};
+  std::vector<poll::DecryptionPart> parts;
+  for (std::string& data : poll::SplitDecryptionShare(share, static_cast<uint32_t>(width))) {
+    poll::DecryptionPart& part = parts.emplace_back();
+    part.trustee = secrets->trustee;
+    part.contest = static_cast<uint16_t>(contest);
+    part.part = static_cast<uint16_t>(parts.size() - 1);
+    part.data = std::move(data);
+  }
+  for (poll::DecryptionPart& part : parts) part.parts = static_cast<uint16_t>(parts.size());
+  secrets->decrypted[static_cast<uint16_t>(contest)] = aggregate;
+  const uint64_t recorded = mixed ? PartsRecorded(state, key, parts) : 0;
+  std::vector<Submission> out;
+  for (uint64_t p = recorded; p < parts.size(); ++p) {
+    out.push_back({RecordKind::kDecryptionPart,
+                   SignAndEncode(state, key, std::move(parts[p]),
+                                 state.TrusteeCounter(trustee) + sent + (p - recorded)),
+                   state.HasShare(contest, trustee)});
+  }
+  return out;
 }
 
 }  // namespace urna::client

@@ -34,7 +34,7 @@ struct TrusteeSecrets {
   // seal secret away, and with it the shares.
   std::string joined, dealt, confirmed, complained;
   std::vector<crypto::SecretScalar> shares;  ///< k_(i,w) by w, once confirmed
-  std::map<uint16_t, Hash32> decrypted;      ///< contest -> hash of the aggregate
+  std::map<uint16_t, Hash32> decrypted;      ///< contest -> hash of what was decrypted
 
   crypto::SecretText Encode() const;
   /// Errors: InvalidArgument.
@@ -57,6 +57,13 @@ absl::StatusOr<TrusteeSecrets> ReadTrusteeState(const std::string& path,
 /// The trustee (from 1) whose key this is. Errors: NotFound.
 absl::StatusOr<uint32_t> TrusteeNumber(const poll::Definition& definition,
                                        const crypto::Ed25519Public& key);
+
+/// FailedPrecondition: "cannot WHAT: the poll is ..".
+absl::Status WrongPhase(const poll::State& state, std::string_view what);
+
+/// A trustee's payload, signed as its record number `counter` (from 0), and encoded.
+std::string SignAndEncode(const poll::State& state, const crypto::Ed25519Key& key,
+                          poll::Payload payload, uint64_t counter);
 
 /// The deals of all trustees, in order. All must have dealt.
 std::vector<crypto::Deal> DealsOf(const poll::State& state);
@@ -99,15 +106,19 @@ absl::StatusOr<Submission> PrepareConfirm(const poll::State& state, const crypto
 /// did not; Reject("ledger.root") if it is another ledger's checkpoint; those of OpenCheckpoint.
 absl::Status CheckWitnesses(const poll::State& state, const std::string& note);
 
-/// 'decryption share' of one contest, the `sent`-th (from 0) that is sent after `state`. `state`
-/// must be that of a ledger checked as a whole (PollView::FetchAll), `note` its checkpoint.
-/// Errors: FailedPrecondition before closing, while a register is missing, after cancelling; those
-/// of CheckWitnesses;
-/// Reject("decryption.below-minimum"); Reject("decryption.second-aggregate") if a different
-/// aggregate of this contest was decrypted before; Reject("decryption.share-invalid") if the shares
-/// kept are not those of this ledger.
-absl::StatusOr<Submission> PrepareDecryption(const poll::State& state, const std::string& note,
-                                             const crypto::Ed25519Key& key, uint32_t contest,
-                                             uint64_t sent, TrusteeSecrets* secrets);
+/// The records of 'decryption share' of one contest, of which the first is the `sent`-th (from 0)
+/// that is sent after `state`: one for a sum; for mixed ballots the parts that the ledger lacks, or
+/// one without a payload that is recorded. `state` must be that of a ledger checked as a whole
+/// (PollView::FetchAll), `note` its checkpoint.
+/// Errors: FailedPrecondition before closing, while a register is missing, after cancelling, before
+/// enough trustees have mixed; those of CheckWitnesses;
+/// Reject("decryption.below-minimum"); Reject("decryption.second-aggregate") if a different sum of
+/// this contest, or another list of mixed ballots, was decrypted before;
+/// Reject("decryption.share-invalid") if the shares kept are not those of this ledger.
+absl::StatusOr<std::vector<Submission>> PrepareDecryption(const poll::State& state,
+                                                          const std::string& note,
+                                                          const crypto::Ed25519Key& key,
+                                                          uint32_t contest, uint64_t sent,
+                                                          TrusteeSecrets* secrets);
 
 }  // namespace urna::client

@@ -143,8 +143,9 @@ struct ParseBy {
   }
   absl::StatusOr<ContestVotes> operator()(const crypto::Picks& rule) const {
     ContestVotes votes;
-    if (items.size() > rule.w) {
-      return BadAnswer(contest, Cat("name at most ", rule.w, " options"));
+    if (items.size() < contest.least_picks || items.size() > rule.w) {
+      return BadAnswer(contest, Cat(items.size(), " options picked; allowed are ",
+                                    contest.least_picks, " to ", rule.w));
     }
     for (const std::string_view item : items) {
       URNA_ASSIGN_OR_RETURN(const uint32_t option, FindOption(contest, item));

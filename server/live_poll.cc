@@ -18,6 +18,18 @@ std::vector<std::string> WaitingForShares(const poll::State& state) {
   std::vector<std::string> waiting;
   for (uint32_t c = 0; c < d.contests.size(); ++c) {
     if (!state.NeedsDecryption(c)) continue;
+    const size_t mixes = state.IsMixed(c) ? state.Mixed(c).mixers().size() : d.trustees_needed;
+    if (mixes < d.trustees_needed) {
+      const auto unfinished = state.Mixed(c).unfinished();
+      waiting.push_back(
+          Cat("contest ", d.contests[c].id, ": ", d.trustees_needed - mixes, " more of ",
+              d.trustees_needed, " mixes",
+              unfinished.has_value()
+                  ? Cat(", one of which is coming: ", unfinished->parts.size(), " of ",
+                        unfinished->of, " parts of trustee ", unfinished->trustee)
+                  : ""));
+      continue;
+    }
     const uint32_t have = state.ShareCount(c);
     if (have < d.trustees_needed) {
       waiting.push_back(Cat("contest ", d.contests[c].id, ": ", d.trustees_needed - have,
