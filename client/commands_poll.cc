@@ -50,6 +50,7 @@ absl::StatusOr<DefinitionFile> ReadDefinition(const std::string& path) {
 }
 
 struct RuleText {
+  const poll::Contest& contest;
   std::string operator()(const crypto::Choose& r) const {
     return Cat("choose ", r.lo, " to ", r.hi, " of ", r.n);
   }
@@ -61,7 +62,12 @@ struct RuleText {
   std::string operator()(const crypto::Points& r) const {
     return Cat("points ", r.k, " to 1 for ", r.k, " of ", r.n);
   }
-  std::string operator()(const crypto::Picks& r) const { return Cat("pick ", r.w, " of ", r.n); }
+  std::string operator()(const crypto::Picks& r) const {
+    const std::string points =
+        contest.ranked ? Cat(", ", r.w, " points for the first, one less for each after it") : "";
+    return Cat("pick ", contest.least_picks, " to ", r.w, " of ", r.n, points,
+               "; ballots are mixed and published");
+  }
 };
 
 std::vector<std::string> Names(const std::vector<poll::Party>& parties) {
@@ -119,7 +125,7 @@ void PrintDefinition(const DefinitionFile& file) {
     for (const poll::Option& option : contest.options) {
       options.push_back(Shown(d, option.text));
     }
-    std::cout << "    " << Joined(options) << "\n    " << std::visit(RuleText(), contest.rule)
+    std::cout << "    " << Joined(options) << "\n    " << std::visit(RuleText{contest}, contest.rule)
               << "\n";
   }
   std::cout << "\n";

@@ -43,6 +43,7 @@ Json ResultJson(const poll::State& state, const poll::Result& result) {
                            {"votes", r.online[o] + r.paper[o]}});
       }
       one["options"] = options;
+      if (contest.tally == poll::TallyKind::kMixed) one["void"] = r.void_ballots;
       one["valid"] = r.outcome.valid;
       one["invalid"] = r.outcome.invalid;
       one["quorum_met"] = r.outcome.quorum_met;

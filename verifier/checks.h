@@ -29,6 +29,7 @@ enum class CheckId : uint8_t {
   kRegisters,
   kEligibility,
   kLot,
+  kMixing,
   kDecryption,
   kPaper,
   kTotals,

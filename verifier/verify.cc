@@ -571,6 +571,7 @@ class Audit {
            Cat(Accepted(RecordKind::kPaperCounted), " styles"), "no paper was counted");
     PassIf(CheckId::kCancellation, Accepted(RecordKind::kCancelled) > 0, s.reason(),
            "the poll was not cancelled");
+    JudgeMixing();
     JudgeDecryption();
 
     Check& totals = Of(CheckId::kTotals);
@@ -591,6 +592,39 @@ class Audit {
     PassIf(CheckId::kTotals, s.phase() == Phase::kCertified,
            "the certificate is what follows from the ledger", "computed, but not certified yet");
     ExplainCertificate();
+  }
+
+  void JudgeMixing() {
+    Check& check = Of(CheckId::kMixing);
+    const poll::Definition& d = *report_.definition;
+    if (std::ranges::none_of(d.contests, [](const poll::Contest& contest) {
+          return contest.tally == poll::TallyKind::kMixed;
+        })) {
+      check.Skip("no contest of this poll is mixed");
+      return;
+    }
+    if (!closed_at_.has_value()) {
+      check.Skip("the poll is not closed");
+      return;
+    }
+    std::string found;
+    for (uint32_t c = 0; c < d.contests.size(); ++c) {
+      if (!state().IsMixed(c) || !state().NeedsDecryption(c)) continue;
+      const std::vector<uint32_t>& mixers = state().Mixed(c).mixers();
+      if (mixers.size() < d.trustees_needed) {
+        check.Skip(Cat("contest ", d.contests[c].id, " has ", mixers.size(), " of ",
+                       d.trustees_needed, " mixes"));
+        return;
+      }
+      std::string names;
+      for (const uint32_t mixer : mixers) {
+        names += Cat(names.empty() ? "" : ", then ", d.trustees[mixer - 1].name);
+      }
+      found += Cat(found.empty() ? "" : "; ", d.contests[c].id, ": ", state().ContestBallots(c),
+                   " ballots by ", names);
+    }
+    PassIf(CheckId::kMixing, !found.empty(), found,
+           "no mixed contest has enough ballots to be decrypted");
   }
 
   void JudgeDecryption() {
