@@ -17,7 +17,7 @@ using base::Reject;
 std::optional<MixedTally::UnfinishedMix> MixedTally::unfinished() const {
   if (!unfinished_.has_value()) return std::nullopt;
   return UnfinishedMix{unfinished_->trustee, unfinished_->parts.size(),
-                       unfinished_->verifier->layout().part_count()};
+                       unfinished_->verifier->layout().part_count(), unfinished_->parts};
 }
 
 absl::Status MixedTally::CheckMixPlace(uint32_t trustee, uint32_t part, bool proof) const {

@@ -38,6 +38,7 @@ class MixedTally {
     uint32_t trustee = 0;
     uint64_t parts = 0;  ///< that came
     uint64_t of = 0;
+    std::vector<StoredPart> records;  ///< which they are
   };
   struct Share {
     std::vector<StoredPart> parts;
