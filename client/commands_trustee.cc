@@ -294,7 +294,7 @@ absl::Status MixContest(const GlobalOptions& global, const TrusteeFlags& flags, 
       return base::Failure(
           absl::StatusCode::kFailedPrecondition,
           Cat("contest ", definition.id, ": trustee ", unfinished->trustee, " (", other.name,
-              ") is sending a mix, ", unfinished->parts.size(), " of ", unfinished->of,
+              ") is sending a mix, ", unfinished->parts, " of ", unfinished->of,
               " parts so far. Two cannot mix at once: wait until it is done and run this again. If "
               "that trustee does not go on, --replace-unfinished puts your mix in the place of "
               "what was begun"));

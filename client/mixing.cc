@@ -129,14 +129,14 @@ uint64_t PartsRecorded(const poll::State& state, const crypto::Ed25519Key& key,
                        const StoredMix& mix) {
   const auto unfinished = state.Mixed(mix.contest).unfinished();
   if (!unfinished.has_value() || unfinished->trustee != mix.trustee) return 0;
-  const uint64_t count = unfinished->parts.size();
+  const uint64_t count = unfinished->parts;
   const uint64_t counter = state.TrusteeCounter(mix.trustee);
   if (count > mix.parts.size() || count > counter) return 0;
   // A signature follows from what it signs, its place included: so the same parts are the same
   // records, if this trustee did nothing else since.
   for (uint64_t part = 0; part < count; ++part) {
     const Submission same = SignPart(state, key, mix, part, counter - count + part);
-    if (crypto::HashSha256(same.payload) != unfinished->parts[part].payload_hash) return 0;
+    if (crypto::HashSha256(same.payload) != unfinished->records[part].payload_hash) return 0;
   }
   return count;
 }

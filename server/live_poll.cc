@@ -25,7 +25,7 @@ std::vector<std::string> WaitingForShares(const poll::State& state) {
           Cat("contest ", d.contests[c].id, ": ", d.trustees_needed - mixes, " more of ",
               d.trustees_needed, " mixes",
               unfinished.has_value()
-                  ? Cat(", one of which is coming: ", unfinished->parts.size(), " of ",
+                  ? Cat(", one of which is coming: ", unfinished->parts, " of ",
                         unfinished->of, " parts of trustee ", unfinished->trustee)
                   : ""));
       continue;
