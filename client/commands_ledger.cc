@@ -82,9 +82,8 @@ absl::StatusOr<std::unique_ptr<PollView>> CheckedLedger(const GlobalOptions& glo
   }
   if (!flags.folder.empty()) return PollView::Open(flags.folder, flags.poll, ShowProgress());
   if (!flags.from.empty()) {
-    URNA_ASSIGN_OR_RETURN(
-        const std::unique_ptr<LedgerSource> source,
-        OverHttp(LogUrl(flags.from, flags.poll), global.server.certificate));
+    URNA_ASSIGN_OR_RETURN(const std::unique_ptr<LedgerSource> source,
+                          OverHttp(LogUrl(flags.from, flags.poll), global.server.certificate));
     return PollView::FetchAll(*source, flags.poll, "", ShowProgress());
   }
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<Connection> connection,
@@ -209,9 +208,8 @@ void AddLedgerCommands(CLI::App& app, GlobalOptions& global, Action* action) {
   AddExample(profile, "urna ledger profile ledger --poll 3f…9a --contest district",
              "Checks every proof of the ledger first. Options by their ids, in the order in which "
              "they were picked.");
-  profile->callback([&global, action, flags] {
-    *action = [&global, flags] { return Profile(global, *flags); };
-  });
+  profile->callback(
+      [&global, action, flags] { *action = [&global, flags] { return Profile(global, *flags); }; });
 }
 
 }  // namespace urna::client

@@ -125,8 +125,8 @@ void PrintDefinition(const DefinitionFile& file) {
     for (const poll::Option& option : contest.options) {
       options.push_back(Shown(d, option.text));
     }
-    std::cout << "    " << Joined(options) << "\n    " << std::visit(RuleText{contest}, contest.rule)
-              << "\n";
+    std::cout << "    " << Joined(options) << "\n    "
+              << std::visit(RuleText{contest}, contest.rule) << "\n";
   }
   std::cout << "\n";
   for (const poll::Style& style : d.styles) {

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "crypto/decryption.h"
+#include "crypto/shuffle.h"
 #include "ledger/record.h"
 
 namespace urna::testing {
@@ -127,6 +128,230 @@ ElectionOptions TwoIssuers() {
   ElectionOptions options;
   options.issuers = 2;
   return options;
+}
+
+// --- Mixes ---
+
+constexpr uint32_t kMixed = 1;  // the contest of WithMixedContest
+
+poll::MixPart& PartOf(Payload& payload) {
+  if (auto* proof = std::get_if<poll::MixProofPart>(&payload)) return *proof;
+  return std::get<poll::MixPart>(payload);
+}
+
+/// Where the points of an output are in the first part.
+constexpr size_t kMixRow = size_t{3} * 32;
+
+Point PointAt(const std::string& data, size_t at) {
+  return *Point::Decode(std::string_view(data).substr(at, 32));
+}
+
+/// A closed poll whose five ballots of "m" are all different; `poll` is made of `options`.
+ElectionPtr UpToMixing(uint32_t voters = 5) {
+  ElectionPtr e = NewOpen(WithMixedContest(voters));
+  for (uint32_t i = 0; i < voters; ++i) {
+    e->Cast(i, {{1, 0}, TestElection::SlotsOfPicks({i + 1, i + 10}, 2)});
+  }
+  e->End();
+  e->CountIssuance();
+  e->Close();
+  e->PublishRegisters();
+  return e;
+}
+
+/// Appends a mix until a part is refused.
+void AppendMix(TestElection& e, std::vector<Payload> parts) {
+  const size_t before = e.faults().size();
+  for (Payload& part : parts) {
+    if (e.faults().size() == before) e.Append(std::move(part));
+  }
+}
+
+/// A poll in which the mix of trustee 3 is changed by `change`, after `honest` others, and all else
+/// goes its way.
+ElectionPtr WithMix(const std::function<void(TestElection&, std::vector<Payload>&)>& change,
+                    uint32_t honest = 0) {
+  ElectionPtr e = UpToMixing();
+  for (uint32_t j = 1; j <= honest; ++j) e->Mix(j, kMixed);
+  std::vector<Payload> parts = e->MakeMix(3, kMixed);
+  change(*e, parts);
+  AppendMix(*e, std::move(parts));
+  for (uint32_t j = honest + 1; j <= 2; ++j) e->Mix(j, kMixed);
+  for (uint32_t j = 1; j <= 2; ++j) {
+    for (uint32_t c = 0; c < 2; ++c) e->Decrypt(j, c);
+  }
+  e->Certify();
+  return e;
+}
+
+/// Changes the outputs, with the proof of the honest ones.
+ElectionPtr WithOutputs(const std::function<void(TestElection&, std::string&)>& change,
+                        uint32_t honest = 0) {
+  return WithMix(
+      [change](TestElection& e, std::vector<Payload>& parts) { change(e, PartOf(parts[0]).data); },
+      honest);
+}
+
+void AddMixAttacks(
+    const std::function<void(std::string, std::string, std::function<ElectionPtr()>)>& add) {
+  const std::string invalid = "mix.proof-invalid";
+  add("MixThatDropsABallotAndCountsAnotherTwice", invalid, [] {
+    return WithOutputs([](TestElection&, std::string& data) {
+      data.replace(0, kMixRow, data.substr(kMixRow, kMixRow));
+    });
+  });
+  add("MixThatReplacesABallot", invalid, [] {
+    return WithOutputs([](TestElection& e, std::string& data) {
+      const Scalar r = Scalar::Random();
+      std::string made(crypto::MulBase(r).view());
+      for (const Point& key : e.state().MixStatementFor(kMixed, 3).keys) {
+        made += (crypto::Mul(r, key) + crypto::MulBase(Scalar::FromU64(7))).view();
+      }
+      data.replace(0, kMixRow, made);
+    });
+  });
+  add("MixThatTagsABallot", invalid, [] {
+    return WithOutputs([](TestElection&, std::string& data) {
+      const Point pick = PointAt(data, 32);
+      data.replace(32, 32, (pick + pick).view());
+    });
+  });
+  add("MixThatExchangesPicksOfTwoBallots", invalid, [] {
+    return WithOutputs([](TestElection&, std::string& data) {
+      std::swap_ranges(data.begin() + 32, data.begin() + 64, data.begin() + 32 + kMixRow);
+    });
+  });
+  add("DishonestLastMixer", invalid, [] {
+    return WithOutputs(
+        [](TestElection&, std::string& data) {
+          data.replace(32, 32, (PointAt(data, 32) + Point::Base()).view());
+        },
+        /*honest=*/2);
+  });
+  add("MixOfWhatWasMixedBefore", invalid, [] {
+    ElectionPtr e = UpToMixing();
+    std::vector<Payload> stale = e->MakeMix(3, kMixed);
+    e->Mix(1, kMixed);
+    AppendMix(*e, std::move(stale));
+    e->Mix(2, kMixed);
+    for (uint32_t j = 1; j <= 2; ++j) {
+      for (uint32_t c = 0; c < 2; ++c) e->Decrypt(j, c);
+    }
+    e->Certify();
+    return e;
+  });
+  add("MixOfAnotherMixer", invalid, [] {
+    return WithMix([](TestElection& e, std::vector<Payload>& parts) {
+      parts = e.MakeMix(2, kMixed);
+      for (Payload& part : parts) PartOf(part).trustee = 3;
+    });
+  });
+  const auto of_another = [](const std::function<void(crypto::MixStatement&)>& change) {
+    return WithMix([change](TestElection& e, std::vector<Payload>& parts) {
+      crypto::MixStatement statement = e.state().MixStatementFor(kMixed, 3);
+      change(statement);
+      size_t i = 0;
+      crypto::Mix(statement, e.state().MixVectors(kMixed).value(),
+                  [&](std::string_view data) {
+                    PartOf(parts[i++]).data = std::string(data);
+                    return absl::OkStatus();
+                  })
+          .status()
+          .IgnoreError();
+    });
+  };
+  add("MixOfAnotherPoll", invalid, [of_another] {
+    return of_another([](crypto::MixStatement& statement) { statement.opening[0] ^= 1; });
+  });
+  add("MixOfAnotherClosing", invalid, [of_another] {
+    return of_another([](crypto::MixStatement& statement) { statement.closed[0] ^= 1; });
+  });
+  add("MixOfAnotherContest", invalid, [of_another] {
+    return of_another([](crypto::MixStatement& statement) { statement.contest = "q1"; });
+  });
+  add("SecondMixOfOneTrustee", "mix.twice", [] {
+    ElectionPtr e = UpToMixing();
+    e->Mix(1, kMixed);
+    AppendMix(*e, e->MakeMix(1, kMixed));
+    e->Mix(2, kMixed);
+    for (uint32_t j = 1; j <= 2; ++j) {
+      for (uint32_t c = 0; c < 2; ++c) e->Decrypt(j, c);
+    }
+    e->Certify();
+    return e;
+  });
+  add("MixPartsOutOfOrder", "mix.out-of-order", [] {
+    return WithMix([](TestElection&, std::vector<Payload>& parts) {
+      parts = {parts[1], parts[0]};
+      PartOf(parts[0]).part = 1;
+    });
+  });
+  add("TruncatedMixPart", "mix.malformed", [] {
+    return WithMix([](TestElection&, std::vector<Payload>& parts) {
+      std::string& data = PartOf(parts[0]).data;
+      data.resize(data.size() - 32);
+    });
+  });
+  add("MixPartThatAnotherTrusteeSigned", "trustee.signature-invalid", [] {
+    ElectionPtr e = UpToMixing();
+    std::vector<Payload> parts = e->MakeMix(3, kMixed);
+    e->tamper_signed = [&](Payload& payload) { PartOf(payload).trustee = 2; };
+    e->Append(parts[0]);
+    e->tamper_signed = nullptr;
+    e->DecryptAll();
+    e->Certify();
+    return e;
+  });
+  add("DecryptionBeforeEnoughHaveMixed", "decryption.early", [] {
+    ElectionPtr e = UpToMixing();
+    e->Mix(1, kMixed);
+    e->Decrypt(1, kMixed);
+    e->Mix(2, kMixed);
+    for (uint32_t j = 1; j <= 2; ++j) {
+      for (uint32_t c = 0; c < 2; ++c) e->Decrypt(j, c);
+    }
+    e->Certify();
+    return e;
+  });
+  add("MixAfterDecryptionBegan", "mix.late", [] {
+    ElectionPtr e = UpToMixing();
+    e->Mix(1, kMixed);
+    e->Mix(2, kMixed);
+    std::vector<Payload> late = e->MakeMix(3, kMixed);
+    e->Decrypt(1, kMixed);
+    AppendMix(*e, std::move(late));
+    e->Decrypt(2, kMixed);
+    for (uint32_t j = 1; j <= 2; ++j) e->Decrypt(j, 0);
+    e->Certify();
+    return e;
+  });
+  add("FalseShareOfMixedBallots", "decryption.share-invalid", [] {
+    ElectionPtr e = UpToMixing();
+    e->Mix(1, kMixed);
+    e->Mix(2, kMixed);
+    e->tamper = [](Payload& payload) {
+      if (auto* p = std::get_if<poll::DecryptionPart>(&payload)) {
+        std::swap_ranges(p->data.begin(), p->data.begin() + 32, p->data.begin() + 64);
+      }
+    };
+    e->Decrypt(3, kMixed);
+    e->tamper = nullptr;
+    for (uint32_t j = 1; j <= 2; ++j) {
+      for (uint32_t c = 0; c < 2; ++c) e->Decrypt(j, c);
+    }
+    e->Certify();
+    return e;
+  });
+  add("MixOfTooFewBallots", "mix.below-minimum", [] {
+    ElectionPtr e = UpToMixing(/*voters=*/1);
+    poll::MixPart part;
+    part.trustee = 1;
+    part.contest = kMixed;
+    part.data = std::string(kMixRow, '\0');
+    e->Append(part);
+    e->Certify();
+    return e;
+  });
 }
 
 std::vector<Attack> Make() {
@@ -945,6 +1170,7 @@ std::vector<Attack> Make() {
     e->Certify();
     return e;
   });
+  AddMixAttacks(add);
   add("UnknownRecordKind", "record.kind-unknown", [] {
     ElectionPtr e = NewOpen();
     e->Vote();

@@ -66,6 +66,30 @@ constexpr std::string_view kQuestions = R"([
 
 }  // namespace
 
+ElectionOptions WithMixedContest(uint32_t voters) {
+  std::string projects;
+  for (int o = 1; o <= 20; ++o) {
+    projects += Cat(o == 1 ? "" : ",", R"({"id":"p)", o, R"(","text":{"en":"Project )", o,
+                    R"(","pl":"Projekt )", o, R"("}})");
+  }
+  ElectionOptions options;
+  options.voters = voters;
+  options.styles = 1;
+  options.style_contests = {{"q1", "m"}};
+  options.contests_json = Cat(
+      R"([{"id":"q1","title":{"en":"Games","pl":"Igrzyska"},
+  "question":{"en":"Do you support the games?","pl":"Czy popierasz igrzyska?"},
+  "options":[{"id":"tak","text":{"en":"YES","pl":"TAK"}},{"id":"nie","text":{"en":"NO","pl":"NIE"}}],
+  "ballot":{"rule":"choose","min":0,"max":1},"tally":"homomorphic",
+  "decision":{"rule":"majority","yes":"tak","no":"nie"}},
+ {"id":"m","title":{"en":"District","pl":"Dzielnica"},
+  "question":{"en":"Which projects?","pl":"Które projekty?"},"options":[)",
+      projects, R"(],
+  "ballot":{"rule":"picks","min":1,"max":2,"marks":"approval"},"tally":"mixed",
+  "decision":{"rule":"none"}}])");
+  return options;
+}
+
 TestElection::TestElection(const ElectionOptions& options) : now(kStart), options_(options) {
   crypto::Initialize();
   if (options_.rehearsal) options_.origin += "/rehearsal";

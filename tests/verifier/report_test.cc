@@ -47,14 +47,14 @@ TEST(Report, OfACertifiedPollPassesEveryCheckThatHasASubject) {
   EXPECT_THAT(audited.With("FAIL"), IsEmpty());
   EXPECT_EQ(
       audited.With("PASS"),
-      (Names{"export-files",  "records",       "chain",         "tiles",        "checkpoint",
-             "poll-id",       "definition",    "roll",          "issuer-keys",  "key-ceremony",
-             "opening",       "ballot-proofs", "ballot-tokens", "ballot-order", "issuance-counts",
-             "ending",        "losses",        "registers",     "eligibility",  "decryption",
-             "totals",        "reconciliation"}));
+      (Names{"export-files", "records",       "chain",         "tiles",        "checkpoint",
+             "poll-id",      "definition",    "roll",          "issuer-keys",  "key-ceremony",
+             "opening",      "ballot-proofs", "ballot-tokens", "ballot-order", "issuance-counts",
+             "ending",       "losses",        "registers",     "eligibility",  "decryption",
+             "totals",       "reconciliation"}));
   EXPECT_EQ(audited.With("SKIPPED"),
-            (Names{"steps", "lot", "paper", "cancellation", "witnesses", "receipt", "older-export",
-                   "held-checkpoint", "evidence"}));
+            (Names{"steps", "lot", "mixing", "paper", "cancellation", "witnesses", "receipt",
+                   "older-export", "held-checkpoint", "evidence"}));
 }
 
 TEST(Report, OfALedgerWithSeveralBundlesAndTileLevelsIsClean) {
