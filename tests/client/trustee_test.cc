@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "client/destruction.h"
 #include "client/interrupt.h"
+#include "client/mixing.h"
 #include "client/rehearsal.h"
 #include "crypto/group.h"
 #include "tests/support/election.h"
@@ -28,6 +29,8 @@ std::string Text(const absl::Status& status) { return std::string(status.message
 /// A poll whose three trustees are played by the client; everybody else by TestElection.
 class TrusteeTest : public ::testing::Test {
  protected:
+  explicit TrusteeTest(const testing::ElectionOptions& options = {}) : election_(options) {}
+
   void SetUp() override {
     election_.Define();
     election_.SealRoll();
@@ -72,6 +75,13 @@ class TrusteeTest : public ::testing::Test {
   }
   absl::StatusOr<Submission> Decrypt(const poll::State& state, uint32_t trustee, uint32_t contest,
                                      uint64_t sent = 0) {
+    auto share = DecryptAll(state, trustee, contest, sent);
+    if (!share.ok()) return share.status();
+    EXPECT_EQ(share->size(), 1u);
+    return share->front();
+  }
+  absl::StatusOr<std::vector<Submission>> DecryptAll(const poll::State& state, uint32_t trustee,
+                                                     uint32_t contest, uint64_t sent = 0) {
     return PrepareDecryption(state, NoteOf(state), Key(trustee), contest, sent,
                              &secrets_[trustee - 1]);
   }
@@ -697,6 +707,187 @@ TEST_F(TrusteeTest, RefusesASecretsTextCutAnywhere) {
         << size;
   }
   EXPECT_FALSE(TrusteeSecrets::Decode(crypto::SecretText(whole.Expose() + "x")).ok());
+}
+
+// --- Mixed contests
+
+constexpr uint32_t kMixed = 1;
+
+class MixingTrusteeTest : public TrusteeTest {
+ protected:
+  explicit MixingTrusteeTest(const testing::ElectionOptions& options = testing::WithMixedContest(6))
+      : TrusteeTest(options) {}
+
+  StoredMix Make(uint32_t trustee) {
+    auto mix = MakeMix(state(), kMixed, trustee, [](uint64_t, uint64_t) {});
+    EXPECT_TRUE(mix.ok()) << mix.status();
+    return *std::move(mix);
+  }
+  /// Sends the parts first .. last-1.
+  void SendParts(const StoredMix& mix, uint64_t first, uint64_t last) {
+    for (uint64_t p = first; p < last; ++p) {
+      Send(PrepareMixPart(state(), Key(mix.trustee), mix, p, 0));
+    }
+  }
+  void Mix(uint32_t trustee) {
+    const StoredMix mix = Make(trustee);
+    SendParts(mix, 0, mix.parts.size());
+  }
+};
+
+TEST_F(MixingTrusteeTest, MixesAndDecryptsToTheResult) {
+  RunUntilRegisters();
+  EXPECT_EQ(MixDutyOf(state(), 0, 2).value(), MixDuty::kNone);
+  EXPECT_EQ(MixDutyOf(state(), kMixed, 2).value(), MixDuty::kDue);
+  EXPECT_THAT(Text(Decrypt(state(), 1, kMixed).status()),
+              HasSubstr("contest m was mixed by 0 of 2 trustees"));
+  Mix(2);
+  EXPECT_EQ(MixDutyOf(state(), kMixed, 2).value(), MixDuty::kDone);
+  EXPECT_THAT(Text(Decrypt(state(), 1, kMixed).status()), HasSubstr("mixed by 1 of 2 trustees"));
+  EXPECT_THAT(secrets_[0].decrypted, IsEmpty());
+  Mix(1);
+  // From one view, as the program does it: both contests of one trustee.
+  const poll::State before = state();
+  for (uint32_t c = 0; c < 2; ++c) Send(Decrypt(before, 3, c, c));
+  EXPECT_EQ(MixDutyOf(state(), kMixed, 3).value(), MixDuty::kTooLate);
+  for (uint32_t c = 0; c < 2; ++c) Send(Decrypt(state(), 1, c));
+  const auto again = DecryptAll(state(), 1, kMixed);
+  ASSERT_TRUE(again.ok()) << again.status();
+  ASSERT_EQ(again->size(), 1u);
+  EXPECT_TRUE(again->front().recorded);
+  const auto result = state().ComputeResult();
+  ASSERT_TRUE(result.ok()) << result.status();
+  // Two voters each picked 1 and 2, 2 and 3, and none.
+  EXPECT_EQ(result->contests[kMixed].online[0], 2u);
+  EXPECT_EQ(result->contests[kMixed].online[1], 4u);
+  EXPECT_EQ(result->contests[kMixed].void_ballots, 2u);
+}
+
+TEST_F(MixingTrusteeTest, MixesOnlyWhatIsClosedAndSettled) {
+  JoinAll();
+  DealAll();
+  ConfirmAll();
+  election_.Open();
+  election_.now += 3600;
+  EXPECT_THAT(Text(MixDutyOf(state(), kMixed, 1).status()), HasSubstr("the poll is open"));
+  election_.Cast(0, {{1, 0}, TestElection::SlotsOfPicks({1, 2}, 2)});
+  election_.End();
+  election_.CountIssuance();
+  election_.Close();
+  EXPECT_THAT(Text(MixDutyOf(state(), kMixed, 1).status()), HasSubstr("a register is missing"));
+  election_.PublishRegisters();
+  EXPECT_EQ(MixDutyOf(state(), kMixed, 1).value(), MixDuty::kWithheld);
+  election_.Cancel();
+  EXPECT_THAT(Text(MixDutyOf(state(), kMixed, 1).status()), HasSubstr("cancelled"));
+}
+
+TEST_F(MixingTrusteeTest, AnInterruptedMixGoesOnFromItsFile) {
+  RunUntilRegisters();
+  const std::string file = Make(2).Encode();
+  for (uint64_t sent = 0; sent < 7; ++sent) {
+    SCOPED_TRACE(sent);
+    const auto mix = StoredMix::Decode(file);
+    ASSERT_TRUE(mix.ok()) << mix.status();
+    ASSERT_EQ(mix->parts.size(), 7u);
+    ASSERT_TRUE(StillFits(state(), *mix, kMixed, 2).value());
+    ASSERT_EQ(PartsRecorded(state(), Key(2), *mix), sent);
+    SendParts(*mix, sent, sent + 1);
+  }
+  EXPECT_EQ(state().Mixed(kMixed).mixers(), std::vector<uint32_t>{2});
+}
+
+TEST_F(MixingTrusteeTest, WhatIsSentOfALostMixIsBegunAnew) {
+  RunUntilRegisters();
+  SendParts(Make(2), 0, 3);
+  const StoredMix other = Make(2);
+  EXPECT_EQ(PartsRecorded(state(), Key(2), other), 0u);
+  SendParts(other, 0, other.parts.size());
+  EXPECT_EQ(state().Mixed(kMixed).mixers(), std::vector<uint32_t>{2});
+  // Nor are another trustee's parts one's own.
+  SendParts(Make(1), 0, 3);
+  EXPECT_EQ(PartsRecorded(state(), Key(3), Make(3)), 0u);
+}
+
+TEST_F(MixingTrusteeTest, AMixOfWhatWasMixedSinceFitsNoLonger) {
+  RunUntilRegisters();
+  const StoredMix stale = Make(2);
+  EXPECT_TRUE(StillFits(state(), stale, kMixed, 2).value());
+  EXPECT_FALSE(StillFits(state(), stale, kMixed, 3).value());
+  EXPECT_FALSE(StillFits(state(), stale, 0, 2).value());
+  SendParts(stale, 0, 2);
+  EXPECT_TRUE(StillFits(state(), stale, kMixed, 2).value());
+  Mix(1);
+  EXPECT_FALSE(StillFits(state(), stale, kMixed, 2).value());
+  Mix(2);
+  EXPECT_EQ(state().Mixed(kMixed).mixers(), (std::vector<uint32_t>{1, 2}));
+}
+
+TEST_F(MixingTrusteeTest, ADamagedFileIsNoMix) {
+  StoredMix mix;
+  mix.trustee = 2;
+  mix.contest = 1;
+  mix.parts = {"abc", "", "d"};
+  const std::string file = mix.Encode();
+  const auto decoded = StoredMix::Decode(file);
+  ASSERT_TRUE(decoded.ok()) << decoded.status();
+  EXPECT_EQ(decoded->parts, mix.parts);
+  EXPECT_EQ(decoded->Encode(), file);
+  for (size_t at = 0; at < file.size(); ++at) {
+    std::string damaged = file;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    EXPECT_EQ(StoredMix::Decode(damaged).status().code(), absl::StatusCode::kInvalidArgument) << at;
+    EXPECT_FALSE(StoredMix::Decode(file.substr(0, at)).ok()) << at;
+  }
+  EXPECT_FALSE(StoredMix::Decode(file + "x").ok());
+}
+
+TEST_F(MixingTrusteeTest, RefusesASecondListOfOneContest) {
+  RunUntilRegisters();
+  Mix(2);
+  Mix(1);
+  ASSERT_TRUE(Decrypt(state(), 1, kMixed).ok());
+  Reload(1);
+  ASSERT_TRUE(Decrypt(state(), 1, kMixed).ok());
+  // On a ledger on which another trustee has mixed as well, other ballots would be decrypted.
+  Mix(3);
+  const auto share = Decrypt(state(), 1, kMixed);
+  EXPECT_EQ(Id(share.status()), "decryption.second-aggregate");
+  EXPECT_THAT(Text(share.status()), HasSubstr("other mixed ballots"));
+}
+
+class LongShareTest : public MixingTrusteeTest {
+ protected:
+  // 33 ballots of 64 picks are more than a record holds.
+  LongShareTest() : MixingTrusteeTest(testing::WithMixedContest(33, 70, 64)) {}
+};
+
+TEST_F(LongShareTest, IsSentInPartsAndGoesOnAfterAnInterruption) {
+  RunUntilRegisters();
+  Mix(2);
+  Mix(1);
+  const auto whole = DecryptAll(state(), 1, kMixed);
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  ASSERT_EQ(whole->size(), 2u);
+  Send((*whole)[0]);
+  EXPECT_FALSE(state().HasShare(kMixed, 1));
+  // The proof is another one, the points are the same.
+  const auto rest = DecryptAll(state(), 1, kMixed);
+  ASSERT_TRUE(rest.ok()) << rest.status();
+  ASSERT_EQ(rest->size(), 1u);
+  EXPECT_NE(rest->front().payload, (*whole)[1].payload);
+  Send(rest->front());
+  EXPECT_TRUE(state().HasShare(kMixed, 1));
+  // Who did something else in between begins anew.
+  const auto begun = DecryptAll(state(), 3, kMixed);
+  ASSERT_TRUE(begun.ok()) << begun.status();
+  Send((*begun)[0]);
+  Send(Decrypt(state(), 3, 0));
+  const auto anew = DecryptAll(state(), 3, kMixed);
+  ASSERT_TRUE(anew.ok()) << anew.status();
+  ASSERT_EQ(anew->size(), 2u);
+  for (const Submission& part : *anew) Send(part);
+  EXPECT_EQ(state().ShareCount(kMixed), 2u);
+  EXPECT_TRUE(state().MixedPicks(kMixed).ok());
 }
 
 }  // namespace

@@ -66,11 +66,11 @@ constexpr std::string_view kQuestions = R"([
 
 }  // namespace
 
-ElectionOptions WithMixedContest(uint32_t voters) {
-  std::string projects;
-  for (int o = 1; o <= 20; ++o) {
-    projects += Cat(o == 1 ? "" : ",", R"({"id":"p)", o, R"(","text":{"en":"Project )", o,
-                    R"(","pl":"Projekt )", o, R"("}})");
+ElectionOptions WithMixedContest(uint32_t voters, uint32_t projects, uint32_t picks) {
+  std::string list;
+  for (uint32_t o = 1; o <= projects; ++o) {
+    list += Cat(o == 1 ? "" : ",", R"({"id":"p)", o, R"(","text":{"en":"Project )", o,
+                R"(","pl":"Projekt )", o, R"("}})");
   }
   ElectionOptions options;
   options.voters = voters;
@@ -84,8 +84,9 @@ ElectionOptions WithMixedContest(uint32_t voters) {
   "decision":{"rule":"majority","yes":"tak","no":"nie"}},
  {"id":"m","title":{"en":"District","pl":"Dzielnica"},
   "question":{"en":"Which projects?","pl":"Które projekty?"},"options":[)",
-      projects, R"(],
-  "ballot":{"rule":"picks","min":1,"max":2,"marks":"approval"},"tally":"mixed",
+      list, R"(],
+  "ballot":{"rule":"picks","min":1,"max":)",
+      picks, R"(,"marks":"approval"},"tally":"mixed",
   "decision":{"rule":"none"}}])");
   return options;
 }

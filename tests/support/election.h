@@ -42,9 +42,9 @@ struct ElectionOptions {
   std::string roll_label = "test-roll";
 };
 
-/// One style with the question q1, and the contest "m": two picks of 20 projects, at least one,
-/// whose ballots are mixed. Contest 1 of the definition.
-ElectionOptions WithMixedContest(uint32_t voters = 5);
+/// One style with the question q1 and the contest "m", whose ballots are mixed: up to `picks` of so
+/// many projects, at least one.
+ElectionOptions WithMixedContest(uint32_t voters = 5, uint32_t projects = 20, uint32_t picks = 2);
 
 /// Plays every party of a poll and writes its ledger, through the same functions that server and
 /// clients use. Steps are called in the protocol's order; `RunUntilOpen`, `RunAfterVoting` and
