@@ -450,23 +450,12 @@ void TestServer::KeyCeremony() {
   Sync();
 }
 
+std::vector<poll::DecryptionPart> TestServer::ShareParts(uint32_t trustee, uint32_t contest) const {
+  return urna::testing::SharePartsOf(*state_, trustee, contest, shares_[trustee - 1]);
+}
+
 Payload TestServer::DecryptionPayload(uint32_t trustee, uint32_t contest) const {
-  const auto input = state_->DecryptionInputFor(contest, trustee).value();
-  const auto share =
-      crypto::MakeDecryptionShare({.opening = context().opening,
-                                   .closed = *state_->closed(),
-                                   .contest = state_->definition()->contests[contest].id,
-                                   .trustee = trustee,
-                                   .R = input.R,
-                                   .P = input.P},
-                                  std::span(shares_[trustee - 1]).first(input.P.size()));
-  poll::DecryptionPart part;
-  part.trustee = static_cast<uint8_t>(trustee);
-  part.contest = static_cast<uint16_t>(contest);
-  part.part = 0;
-  part.parts = 1;
-  part.data = poll::EncodeDecryptionShare(share);
-  return part;
+  return ShareParts(trustee, contest)[0];
 }
 
 void TestServer::DecryptAll() {

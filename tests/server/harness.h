@@ -155,6 +155,8 @@ class TestServer {
   Outcome Submit(poll::RecordKind kind, const std::string& payload);
   void SignAsTrustee(poll::Payload& payload, uint32_t trustee) const;
   void MustSubmit(poll::Payload payload, uint32_t trustee);
+  std::vector<poll::DecryptionPart> ShareParts(uint32_t trustee, uint32_t contest) const;
+  /// The first of them, and the only one of a contest that is added up.
   poll::Payload DecryptionPayload(uint32_t trustee, uint32_t contest) const;
   void DecryptAll();
 

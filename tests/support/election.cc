@@ -91,6 +91,56 @@ ElectionOptions WithMixedContest(uint32_t voters, uint32_t projects, uint32_t pi
   return options;
 }
 
+std::vector<Payload> MixPartsOf(const poll::State& state, uint32_t trustee, uint32_t contest) {
+  const crypto::VectorList inputs = Must(state.MixVectors(contest), "what is mixed");
+  const crypto::MixLayout layout(inputs.size(), inputs.width);
+  std::vector<Payload> parts;
+  const auto outputs =
+      crypto::Mix(state.MixStatementFor(contest, trustee), inputs, [&](std::string_view data) {
+        poll::MixPart part;
+        part.trustee = static_cast<uint8_t>(trustee);
+        part.contest = static_cast<uint16_t>(contest);
+        part.part = static_cast<uint32_t>(parts.size());
+        part.data = std::string(data);
+        if (parts.size() < layout.output_parts()) {
+          parts.emplace_back(std::move(part));
+        } else {
+          parts.emplace_back(poll::MixProofPart{std::move(part)});
+        }
+        return absl::OkStatus();
+      });
+  Must(outputs.status(), "mixing");
+  return parts;
+}
+
+std::vector<poll::DecryptionPart> SharePartsOf(const poll::State& state, uint32_t trustee,
+                                               uint32_t contest,
+                                               std::span<const crypto::SecretScalar> secrets) {
+  const auto input = Must(state.DecryptionInputFor(contest, trustee), "what is decrypted");
+  const auto slots = static_cast<uint32_t>(input.P.size());
+  const std::vector<crypto::SecretScalar> composites =
+      state.IsMixed(contest) ? crypto::CompositeSecrets(secrets, slots)
+                             : std::vector<crypto::SecretScalar>();
+  const auto share =
+      crypto::MakeDecryptionShare({.opening = state.context()->opening,
+                                   .closed = *state.closed(),
+                                   .contest = state.definition()->contests[contest].id,
+                                   .trustee = trustee,
+                                   .R = input.R,
+                                   .P = input.P},
+                                  state.IsMixed(contest) ? composites : secrets.first(slots));
+  const std::vector<std::string> data = poll::SplitDecryptionShare(share, slots);
+  std::vector<poll::DecryptionPart> parts(data.size());
+  for (size_t i = 0; i < parts.size(); ++i) {
+    parts[i].trustee = static_cast<uint8_t>(trustee);
+    parts[i].contest = static_cast<uint16_t>(contest);
+    parts[i].part = static_cast<uint16_t>(i);
+    parts[i].parts = static_cast<uint16_t>(parts.size());
+    parts[i].data = data[i];
+  }
+  return parts;
+}
+
 TestElection::TestElection(const ElectionOptions& options) : now(kStart), options_(options) {
   crypto::Initialize();
   if (options_.rehearsal) options_.origin += "/rehearsal";
@@ -486,52 +536,13 @@ void TestElection::PublishRegisters() {
 }
 
 void TestElection::Decrypt(uint32_t trustee, uint32_t contest) {
-  const auto input = state_->DecryptionInputFor(contest, trustee).value();
-  const std::string& id = state_->definition()->contests[contest].id;
-  const auto& secrets = shares_[trustee - 1];
-  const auto slots = static_cast<uint32_t>(input.P.size());
-  const auto share = crypto::MakeDecryptionShare(
-      {.opening = context().opening,
-       .closed = *state_->closed(),
-       .contest = id,
-       .trustee = trustee,
-       .R = input.R,
-       .P = input.P},
-      state_->IsMixed(contest)
-          ? std::span<const crypto::SecretScalar>(crypto::CompositeSecrets(secrets, slots))
-          : std::span(secrets).first(slots));
-  const std::vector<std::string> parts = poll::SplitDecryptionShare(share, slots);
-  for (size_t i = 0; i < parts.size(); ++i) {
-    poll::DecryptionPart part;
-    part.trustee = static_cast<uint8_t>(trustee);
-    part.contest = static_cast<uint16_t>(contest);
-    part.part = static_cast<uint16_t>(i);
-    part.parts = static_cast<uint16_t>(parts.size());
-    part.data = parts[i];
-    Append(part);
+  for (poll::DecryptionPart& part : SharePartsOf(*state_, trustee, contest, shares_[trustee - 1])) {
+    Append(std::move(part));
   }
 }
 
 std::vector<Payload> TestElection::MakeMix(uint32_t trustee, uint32_t contest) {
-  const crypto::VectorList inputs = Must(state_->MixVectors(contest), "what is mixed");
-  const crypto::MixLayout layout(inputs.size(), inputs.width);
-  std::vector<Payload> parts;
-  const auto outputs =
-      crypto::Mix(state_->MixStatementFor(contest, trustee), inputs, [&](std::string_view data) {
-        poll::MixPart part;
-        part.trustee = static_cast<uint8_t>(trustee);
-        part.contest = static_cast<uint16_t>(contest);
-        part.part = static_cast<uint32_t>(parts.size());
-        part.data = std::string(data);
-        if (parts.size() < layout.output_parts()) {
-          parts.emplace_back(std::move(part));
-        } else {
-          parts.emplace_back(poll::MixProofPart{std::move(part)});
-        }
-        return absl::OkStatus();
-      });
-  Must(outputs.status(), "mixing");
-  return parts;
+  return MixPartsOf(*state_, trustee, contest);
 }
 
 void TestElection::Mix(uint32_t trustee, uint32_t contest) {

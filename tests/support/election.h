@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,6 +46,13 @@ struct ElectionOptions {
 /// One style with the question q1 and the contest "m", whose ballots are mixed: up to `picks` of so
 /// many projects, at least one.
 ElectionOptions WithMixedContest(uint32_t voters = 5, uint32_t projects = 20, uint32_t picks = 2);
+
+/// The parts of a mix by `trustee` (from 1), not signed yet.
+std::vector<poll::Payload> MixPartsOf(const poll::State& state, uint32_t trustee, uint32_t contest);
+/// The parts of a decryption share, not signed yet. `secrets`: k_(i,w) of all keys.
+std::vector<poll::DecryptionPart> SharePartsOf(const poll::State& state, uint32_t trustee,
+                                               uint32_t contest,
+                                               std::span<const crypto::SecretScalar> secrets);
 
 /// Plays every party of a poll and writes its ledger, through the same functions that server and
 /// clients use. Steps are called in the protocol's order; `RunUntilOpen`, `RunAfterVoting` and
