@@ -1,21 +1,15 @@
 // A referendum of a whole city: made, kept in a store, exported, and verified by urna-verify. What
 // each phase takes, in time and memory.
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <numeric>
 #include <random>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -23,6 +17,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "bench/ballot_box.h"
+#include "bench/phases.h"
 #include "ledger/checkpoint.h"
 #include "ledger/export.h"
 #include "ledger/store/store.h"
@@ -34,7 +29,6 @@ namespace {
 
 using base::Cat;
 using poll::RecordKind;
-using Steady = std::chrono::steady_clock;
 
 /// Kraków, 25 May 2014; where the figures are from is said in demo/krakow-2014.json. How many voted
 /// a second time is invented: with them the ballots are 212,000.
@@ -56,61 +50,6 @@ constexpr uint64_t kHoursOfVoting = 12;
 constexpr size_t kChunk = 4096;   // ballots made at once
 constexpr size_t kTogether = 64;  // ballots checked as one equation
 constexpr size_t kBatch = 1024;   // records in one write, as the sequencer's largest
-
-/// The most memory that a running process had. (What wait4 tells of a child includes the memory of
-/// the program that forked it.)
-uint64_t PeakMiB(const std::string& process) {
-  std::ifstream status(Cat("/proc/", process, "/status"));
-  std::string word;
-  while (status >> word) {
-    uint64_t kib = 0;
-    if (word == "VmHWM:" && status >> kib) return kib / 1024;
-  }
-  return 0;
-}
-
-/// What phases took, in the order in which they were first met; a phase may be gone on with.
-class Phases {
- public:
-  template <typename Work>
-  void Run(const std::string& name, Work work) {
-    if (terminal_) std::fprintf(stderr, "\r\033[K%s ", name.c_str());
-    ForgetPeak();
-    const auto start = Steady::now();
-    work();
-    Add(name, std::chrono::duration<double>(Steady::now() - start).count(), PeakMiB("self"));
-  }
-  void Add(const std::string& name, double seconds, uint64_t peak_mib) {
-    auto found = std::ranges::find(phases_, name, &Phase::name);
-    if (found == phases_.end()) found = phases_.insert(found, Phase{name, 0, 0});
-    found->seconds += seconds;
-    found->peak_mib = std::max(found->peak_mib, peak_mib);
-  }
-  void Progress(uint64_t done, uint64_t all) const {
-    if (!terminal_) return;
-    std::fprintf(stderr, "\r\033[K%llu of %llu voters ", static_cast<unsigned long long>(done),
-                 static_cast<unsigned long long>(all));
-  }
-  void Print() const {
-    if (terminal_) std::fputs("\r\033[K", stderr);
-    std::printf("%-36s %10s %10s\n", "phase", "seconds", "peak MiB");
-    for (const Phase& phase : phases_) {
-      std::printf("%-36s %10.1f %10llu\n", phase.name.c_str(), phase.seconds,
-                  static_cast<unsigned long long>(phase.peak_mib));
-    }
-  }
-
- private:
-  struct Phase {
-    std::string name;
-    double seconds;
-    uint64_t peak_mib;
-  };
-  static void ForgetPeak() { std::ofstream("/proc/self/clear_refs") << '5'; }
-
-  const bool terminal_ = isatty(STDERR_FILENO) != 0;
-  std::vector<Phase> phases_;
-};
 
 struct Scaled {
   explicit Scaled(uint64_t divisor) : by(divisor) {}
@@ -291,44 +230,6 @@ class City {
   size_t kept_ = 0;
 };
 
-/// Runs urna-verify as anyone would. Ends the program if it does not find the ledger in order.
-void Verify(Phases& phases, const std::string& program, const std::string& folder,
-            const std::string& poll, unsigned threads) {
-  std::vector<std::string> arguments = {program, folder, "--poll", poll};
-  if (threads > 0) {
-    arguments.insert(arguments.end(), {"--threads", std::to_string(threads)});
-  }
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  const auto start = Steady::now();
-  const pid_t child = fork();
-  if (child == 0) {
-    execv(program.c_str(), argv.data());
-    std::perror(program.c_str());
-    _exit(127);
-  }
-  if (child < 0) Die(Cat(program, ": cannot be run"));
-  int status = 0;
-  uint64_t peak_mib = 0;
-  for (pid_t ended = 0; ended != child; ended = waitpid(child, &status, WNOHANG)) {
-    if (ended < 0) Die(Cat(program, ": cannot be waited for"));
-    peak_mib = std::max(peak_mib, PeakMiB(std::to_string(child)));
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  phases.Add("urna-verify", std::chrono::duration<double>(Steady::now() - start).count(),
-             peak_mib);
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    Die(Cat(program, ": did not find the ledger in order"));
-  }
-}
-
-/// The poll id of an export: the hash of its record 0.
-std::string PollOf(const std::string& folder) {
-  const auto reader = Must(ledger::ExportReader::Open(folder));
-  return base::Hex(ledger::LeafHash(Must(reader->ReadEntry(0))));
-}
-
 int Main(int argc, char** argv) {
   CLI::App app("Makes the referendum of Kraków of 2014 at full size, and verifies it.",
                "urna_city");
@@ -365,7 +266,7 @@ int Main(int argc, char** argv) {
                 city.election().records().size());
   }
   std::fflush(stdout);
-  if (!make_only) Verify(phases, verifier, exported, PollOf(exported), threads);
+  if (!make_only) Verify(phases, verifier, exported, threads);
   phases.Print();
   return 0;
 }

@@ -424,8 +424,14 @@ absl::Status RunRehearse(const GlobalOptions& global, const TrusteeFlags& flags)
   const Clock::time_point before_share = Clock::now();
   URNA_ASSIGN_OR_RETURN(const RehearsalShare share, Rehearse(desk.state(), flags.label, &secrets));
   const poll::Definition& definition = *desk.state().definition();
-  uint64_t slots = 0;
-  for (const poll::Contest& contest : definition.contests) slots += contest.options.size();
+  uint64_t slots = 0, mixed = 0;
+  for (const poll::Contest& contest : definition.contests) {
+    if (contest.tally == poll::TallyKind::kMixed) {
+      ++mixed;
+    } else {
+      slots += contest.options.size();
+    }
+  }
   const double share_seconds = SecondsSince(before_share) * static_cast<double>(slots) /
                                static_cast<double>(secrets.shares.size());
   if (!flags.out.empty()) {
@@ -438,8 +444,14 @@ absl::Status RunRehearse(const GlobalOptions& global, const TrusteeFlags& flags)
   Say(global,
       Cat("The real decryption first checks the whole ledger, ", Seconds(ledger_seconds),
           " today for ", desk.state().size(), " records with ", desk.state().ballot_records(),
-          " ballots, and then makes your shares of ", definition.contests.size(),
-          " contests, about ", Seconds(share_seconds), " on this machine."));
+          " ballots, and then makes your shares of ", definition.contests.size() - mixed,
+          " contests that are added up, about ", Seconds(share_seconds), " on this machine."));
+  if (mixed > 0) {
+    Say(global,
+        Cat("The ballots of ", mixed, mixed == 1 ? " contest" : " contests",
+            " are mixed (`urna trustee mix`) and decrypted one by one. How long that takes depends "
+            "on how many will vote: minutes, in a big city."));
+  }
   if (!flags.out.empty()) {
     Say(global, Cat(flags.out, " holds your share of the test votes; it tells nothing secret. ",
                     "Whoever has ", definition.trustees_needed,
