@@ -5,10 +5,12 @@
 
 #include <atomic>
 
+#include "base/file.h"
 #include "client/interrupt.h"
 #include "ledger/export.h"
 #include "poll/payload.h"
 #include "tests/client/fake_server.h"
+#include "tests/client/fake_source.h"
 
 namespace urna::client {
 namespace {
@@ -344,6 +346,69 @@ TEST(OnThreadsTest, DoesEachPieceOfWorkOnce) {
     OnThreads(threads)(done.size(), [&](size_t i) { ++done[i]; });
     for (const auto& count : done) EXPECT_EQ(count, 1);
   }
+}
+
+// What is mixed is read from the ledger again: from the folder, be it a temporary one, and from
+// what came since.
+TEST(MixedPollView, ReadsEarlierRecordsAgainAlsoAfterAdvancing) {
+  constexpr uint32_t kMixed = 1;
+  TestElection e(testing::WithMixedContest());
+  e.RunUntilOpen();
+  e.now += 3600;
+  e.Vote();
+  e.End();
+  e.CountIssuance();
+  e.Close();
+  e.PublishRegisters();
+  FakeSource source;
+  const auto show = [&] {
+    source.ShowFirst(e.records(), e.records().size(), e.checkpoint_key().name, e.ballot_box());
+  };
+  const auto same = [&](const PollView& view) {
+    const auto vectors = view.state().MixVectors(kMixed);
+    return vectors.ok() && vectors->points == e.state().MixVectors(kMixed)->points;
+  };
+  const auto temporary = TemporaryFolder::Create().value();
+  uint32_t mixer = 1;
+  for (const std::string& folder : {std::string(), temporary->path() + "/ledger"}) {
+    show();
+    const auto view = PollView::FetchAll(source, e.state().poll(), folder);
+    ASSERT_TRUE(view.ok()) << view.status();
+    EXPECT_TRUE(same(**view));
+    e.Mix(mixer++, kMixed);
+    EXPECT_FALSE(same(**view));
+    // A line that breaks leaves the view as it was.
+    show();
+    const size_t size = e.records().size();
+    source.before_record = [size](uint64_t index) {
+      return index + 1 < size ? absl::OkStatus() : absl::UnavailableError("the line broke");
+    };
+    EXPECT_FALSE((*view)->Advance(source).ok());
+    source.before_record = [](uint64_t) { return absl::OkStatus(); };
+    ASSERT_TRUE((*view)->Advance(source).ok());
+    EXPECT_TRUE(same(**view));
+  }
+}
+
+TEST_F(PollViewTest, OpensAFolderThatSomebodyMadeAndJudgesItAll) {
+  Vote();
+  election_.RunAfterVoting();
+  const auto nothing = [](std::string_view, uint64_t, uint64_t) {};
+  election_.WriteExport(folder_);
+  const auto view = PollView::Open(folder_, poll_, nothing);
+  ASSERT_TRUE(view.ok()) << view.status();
+  EXPECT_EQ((*view)->state().phase(), poll::Phase::kCertified);
+  EXPECT_EQ(Id(PollView::Open(folder_, Hash32{}, nothing).status()), "ledger.poll-id");
+  const ledger::Checkpoint checkpoint = (*view)->checkpoint();
+  ASSERT_TRUE(base::WriteFileAtomic(folder_ + "/checkpoint",
+                                    ledger::SignCheckpoint(checkpoint, election_.official(0)))
+                  .ok());
+  EXPECT_EQ(Id(PollView::Open(folder_, poll_, nothing).status()), "note.unsigned");
+  // A false ballot in an export that is otherwise in order.
+  std::vector<std::string> records = election_.records();
+  FlipLastByte(records[FirstOfKind(records, poll::RecordKind::kBallotCast)]);
+  election_.WriteExport(temporary_->path() + "/false", TestElection::Rechain(records));
+  EXPECT_FALSE(PollView::Open(temporary_->path() + "/false", poll_, nothing).ok());
 }
 
 }  // namespace
