@@ -442,6 +442,132 @@ TEST(BudgetContest, WithheldPoolFundsNothing) {
   EXPECT_EQ(result.contests[0].budget, nullptr);
 }
 
+// --- Mixed ballots ------------------------------------------------------------------------------
+
+/// The same pool, of which ballots pick up to two projects.
+Json MixedPool(const std::string& marks, const Json& method, const Json& ties) {
+  Json contest = Pool();
+  contest["tally"] = "mixed";
+  contest["ballot"] = {{"rule", "picks"}, {"min", 0}, {"max", 2}, {"marks", marks}};
+  contest["decision"]["method"] = method;
+  contest["decision"]["ties"] = ties;
+  return contest;
+}
+
+const Json kShares = {{"rule", "equal-shares"}, {"utility", "cost"},    {"start", "exact"},
+                      {"completion", "none"},   {"then_greedy", false}, {"compare", false}};
+
+/// Ballots that pick these options, from 1, 0 for none.
+std::vector<Votes> Picks(const std::vector<std::vector<uint32_t>>& ballots) {
+  std::vector<Votes> votes;
+  for (const auto& ballot : ballots) votes.push_back({TestElection::SlotsOfPicks(ballot, 2)});
+  return votes;
+}
+
+TEST(MixedBudgetContest, EqualSharesAreCountedFromBallots) {
+  TestElection e(With({MixedPool("approval", kShares, {"lower-number"})}));
+  // Greedily the park would win with 4 votes of 6, and then trees or lamps fit. By shares each
+  // voter has 16.75: the park's four supporters pay 15 each, the two others cannot buy the lamps.
+  VoteAll(e, Picks({{1}, {1}, {1}, {1, 2}, {3}, {3}}));
+  e.DecryptAll();
+  e.Certify();
+  ExpectNoFaults(e);
+  ASSERT_EQ(e.state().phase(), poll::Phase::kCertified);
+  const poll::Result result = e.state().ComputeResult().value();
+  const poll::BudgetCount& count = *result.contests[0].budget;
+  EXPECT_EQ(count.profile.ballots(), 6u);
+  EXPECT_THAT(FundedIn(result), ElementsAre("1/30"));
+  ASSERT_TRUE(count.outcome.shares.has_value());
+  EXPECT_EQ(count.outcome.decisions[0].payers, 4u);
+  EXPECT_EQ(count.outcome.decisions[0].reason, poll::counting::Reason::kShares);
+  EXPECT_EQ(count.outcome.left, 4050u);
+}
+
+TEST(MixedBudgetContest, RankedBallotsShowVotesAndTopMarks) {
+  TestElection e(
+      With({MixedPool("ranked", {{"rule", "greedy"}, {"by", "points"}, {"misfit", "skip"}},
+                      {"top-marks", "lot"})}));
+  // Trees 2 + 2, lamps 2 + 1 + 1: as many points, but trees more top marks.
+  VoteAll(e, Picks({{2}, {2}, {3}, {1, 3}, {1, 3}}));
+  e.Append(poll::Lot{"ball 7", {}});
+  e.DecryptAll();
+  e.Certify();
+  ExpectNoFaults(e);
+  const poll::Result result = e.state().ComputeResult().value();
+  const poll::BudgetCount& count = *result.contests[0].budget;
+  EXPECT_THAT(count.sums.points, ElementsAre(4, 4, 4));
+  EXPECT_THAT(count.sums.votes, ElementsAre(2, 2, 3));
+  EXPECT_THAT(FundedIn(result), ::testing::UnorderedElementsAre("1/30", "2/30"));
+}
+
+TEST(MixedBudgetContest, RefusesPaperWhereSumsAreNotEnough) {
+  TestElection e(With({MixedPool("approval", kShares, {"lower-number"})}));
+  VoteAll(e, Picks({{1}, {1}, {2}}));
+  poll::PaperCounted paper;
+  paper.cards = 1;
+  paper.votes = {{1, 0, 0}};
+  e.Append(paper);
+  ASSERT_EQ(e.faults().size(), 1u);
+  EXPECT_EQ(base::RejectId(e.faults()[0].second), "paper.ballots-needed");
+  // A greedy count of approvals takes it.
+  TestElection greedy(With({MixedPool(
+      "approval", {{"rule", "greedy"}, {"by", "votes"}, {"misfit", "skip"}}, {"lower-number"})}));
+  VoteAll(greedy, Picks({{1}, {1}, {2}}));
+  greedy.Append(paper);
+  greedy.DecryptAll();
+  greedy.Certify();
+  ExpectNoFaults(greedy);
+  EXPECT_THAT(greedy.state().ComputeResult()->contests[0].budget->sums.votes, ElementsAre(3, 1, 0));
+}
+
+TEST(MixedBudgetContest, BallotsAboveTheCostLimitAreVoid) {
+  Json contest = MixedPool("approval", {{"rule", "greedy"}, {"by", "votes"}, {"misfit", "skip"}},
+                           {"lower-number"});
+  contest["ballot"]["cost_limit"] = 9999;  // trees and lamps, but not with the park
+  TestElection e(With({contest}));
+  VoteAll(e, Picks({{1, 2}, {2, 3}, {1}, {3}}));
+  e.DecryptAll();
+  e.Certify();
+  ExpectNoFaults(e);
+  const poll::Result result = e.state().ComputeResult().value();
+  EXPECT_EQ(result.contests[0].void_ballots, 1u);
+  EXPECT_EQ(result.contests[0].outcome.valid, 3u);
+  EXPECT_THAT(result.contests[0].budget->sums.votes, ElementsAre(1, 1, 2));
+  // It belongs to budgets.
+  EXPECT_THAT(RefusedWhen([&](Json& c) {
+                c = contest;
+                for (Json& option : c["options"]) option.erase("project");
+                c["decision"] = {{"rule", "none"}};
+              }),
+              HasSubstr("contests[0].ballot.cost_limit: belongs to the decision \"budget\""));
+}
+
+TEST(MixedBudgetContest, RuleMayAskForEverything) {
+  for (const char* marks : {"approval", "ranked"}) {
+    EXPECT_EQ(RefusedWhen([&](Json& c) {
+                c = MixedPool(marks, kShares, {"more-votes", "top-marks", "lot"});
+                c["decision"]["threshold"] = {
+                    {"rule", "share"}, {"of", "votes"}, {"numerator", 1}, {"denominator", 10}};
+              }),
+              "accepted");
+  }
+  const auto shares = [](auto change) {
+    return RefusedWhen([&](Json& c) {
+      c = MixedPool("approval", kShares, {"lot"});
+      change(c["decision"]["method"]);
+    });
+  };
+  EXPECT_THAT(shares([](Json& m) { m.erase("start"); }), HasSubstr("method.start: is missing"));
+  EXPECT_THAT(shares([](Json& m) { m["completion"] = "add1"; }),
+              HasSubstr("method.step: is missing"));
+  EXPECT_THAT(shares([](Json& m) { m["step"] = 100; }), HasSubstr("method.step: belongs to"));
+  EXPECT_THAT(shares([](Json& m) { m["compare"] = true; }), HasSubstr("method.greedy: is missing"));
+  EXPECT_THAT(shares([](Json& m) {
+                m["greedy"] = {{"by", "votes"}, {"misfit", "skip"}};
+              }),
+              HasSubstr("method.greedy: belongs to"));
+}
+
 // The largest definition's certificate fits its record.
 TEST(BudgetContest, LargestCertificateFitsARecord) {
   poll::Result result;
