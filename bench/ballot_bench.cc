@@ -11,15 +11,19 @@ namespace urna::crypto {
 namespace {
 
 struct Setup {
-  explicit Setup(uint32_t questions) : issuer(IssuerKey::New()), omega(NewOmega()) {
+  explicit Setup(uint32_t questions) : Setup(questions, Choose{0, 1, 2}, {1, 0}) {}
+  Setup(uint32_t contests, const Rule& rule, const std::vector<uint32_t>& vote)
+      : issuer(IssuerKey::New()), omega(NewOmega()) {
     context.opening = HashSha256("bench");
     context.shape.style = "style";
-    for (uint32_t q = 0; q < questions; ++q) {
-      context.shape.contests.push_back({"q" + std::to_string(q), Choose{0, 1, 2}});
-      votes.push_back({1, 0});
+    for (uint32_t c = 0; c < contests; ++c) {
+      context.shape.contests.push_back({"q" + std::to_string(c), rule});
+      votes.push_back(vote);
     }
     context.shape.issuers = 1;
-    context.keys = {Generator("bench-key-1"), Generator("bench-key-2")};
+    for (uint32_t w = 0; w < SlotCount(rule); ++w) {
+      context.keys.push_back(Generator("bench-key-" + std::to_string(w)));
+    }
     context.issuers.emplace_back(context.opening, context.shape.style, issuer.X);
     ballot_key = DeriveBallotKey(omega, context.opening);
     IssuerSession session(context.issuers[0]);
@@ -54,6 +58,37 @@ void CheckBallot(benchmark::State& state) {
   }
 }
 BENCHMARK(CheckBallot)->ArgName("questions")->Arg(1)->Arg(4)->Unit(benchmark::kMicrosecond);
+
+/// 3, 2 and 1 points among 155 projects, the largest pool of a city.
+Setup BudgetSetup() {
+  std::vector<uint32_t> vote(155, 0);
+  vote[7] = 3, vote[70] = 2, vote[154] = 1;
+  return {1, Points{3, 155}, vote};
+}
+
+void PrepareBudgetBallot(benchmark::State& state) {
+  const Setup setup = BudgetSetup();
+  for (auto _ : state) benchmark::DoNotOptimize(setup.Make());
+}
+BENCHMARK(PrepareBudgetBallot)->Unit(benchmark::kMillisecond);
+
+void CheckBudgetBallots(benchmark::State& state) {
+  const Setup setup = BudgetSetup();
+  constexpr size_t kMany = 32;
+  std::vector<Ballot> ballots;
+  std::vector<BallotToCheck> items;
+  for (size_t i = 0; i < kMany; ++i) ballots.push_back(setup.Make());
+  for (const Ballot& ballot : ballots) items.push_back({&setup.context, &ballot});
+  for (auto _ : state) {
+    for (const absl::Status& verdict : CheckBallots(items)) {
+      if (!verdict.ok()) state.SkipWithError("a valid ballot was refused");
+    }
+  }
+  state.counters["each"] =
+      benchmark::Counter(static_cast<double>(kMany * state.iterations()),
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+BENCHMARK(CheckBudgetBallots)->Unit(benchmark::kMillisecond);
 
 /// Bytes of ballots to verdicts, many at once.
 void CheckManyBallots(benchmark::State& state) {

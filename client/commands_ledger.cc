@@ -13,6 +13,8 @@
 #include "base/text.h"
 #include "client/cli.h"
 #include "client/poll_view.h"
+#include "poll/budget.h"
+#include "poll/counting/pabulib.h"
 #include "poll/mixed_tally.h"
 
 namespace urna::client {
@@ -71,6 +73,7 @@ absl::Status Export(const GlobalOptions& global, const LedgerFlags& flags) {
 struct ProfileFlags {
   Hash32 poll{};
   std::string folder, from, contest;
+  bool pb = false;
 };
 
 absl::StatusOr<std::unique_ptr<PollView>> CheckedLedger(const GlobalOptions& global,
@@ -106,6 +109,46 @@ absl::StatusOr<uint32_t> MixedContest(const poll::Definition& definition, std::s
           mixed.empty() ? "none does: all are added up" : Cat("those that do are ", mixed)));
 }
 
+/// Prints the ballots of a participatory budget as a .pb file, void ones left out.
+absl::Status PrintPabulib(const poll::State& state, uint32_t index,
+                          const std::vector<uint8_t>& picks) {
+  namespace counting = poll::counting;
+  const poll::Definition& d = *state.definition();
+  const poll::Contest& contest = d.contests[index];
+  const auto* budget = std::get_if<poll::Budget>(&contest.decision);
+  if (budget == nullptr) {
+    return base::Failure(
+        absl::StatusCode::kInvalidArgument,
+        Cat("--pb: contest ", contest.id, " is no participatory budget, its options have no cost"));
+  }
+  counting::Profile profile = poll::ProfileOf(contest, d.languages.front());
+  poll::AddPicks(contest, picks, &profile);
+  // Without points, the last of a ranking has one.
+  bool ordinal = contest.ranked;
+  for (size_t i = 0; ordinal && i < profile.ballots(); ++i) {
+    ordinal = profile.ballot(i).size() == std::get<crypto::Picks>(contest.rule).w;
+  }
+  const counting::VoteType type = !contest.ranked ? counting::VoteType::kApproval
+                                  : ordinal       ? counting::VoteType::kOrdinal
+                                                  : counting::VoteType::kCumulative;
+  std::optional<std::vector<bool>> funded;
+  const auto result = state.ComputeResult();
+  if (result.ok() && result->contests[index].budget != nullptr) {
+    funded.emplace(contest.options.size(), false);
+    for (const uint32_t p : result->contests[index].budget->outcome.funded) (*funded)[p] = true;
+  }
+  URNA_ASSIGN_OR_RETURN(
+      const counting::PabulibFile file,
+      counting::MakePabulib(profile, type,
+                            {{"description", contest.title.at(d.languages.front())},
+                             {"currency", budget->currency},
+                             {"comment", Cat("poll ", base::Hex(state.poll()), ", contest ",
+                                             contest.id, ", void ballots left out")}},
+                            funded));
+  std::cout << counting::FormatPabulib(file);
+  return absl::OkStatus();
+}
+
 absl::Status Profile(const GlobalOptions& global, const ProfileFlags& flags) {
   URNA_ASSIGN_OR_RETURN(const std::unique_ptr<PollView> view, CheckedLedger(global, flags));
   const poll::State& state = view->state();
@@ -118,6 +161,7 @@ absl::Status Profile(const GlobalOptions& global, const ProfileFlags& flags) {
                             " ballots, which are not decrypted"));
   }
   URNA_ASSIGN_OR_RETURN(const auto picks, state.MixedPicks(index));
+  if (flags.pb) return PrintPabulib(state, index, *picks);
   const size_t width = std::get<crypto::Picks>(contest.rule).w;
   Json ballots = Json::array();
   uint64_t void_ballots = 0;
@@ -205,6 +249,9 @@ void AddLedgerCommands(CLI::App& app, GlobalOptions& global, Action* action) {
                       "Read over HTTP, from http(s)://HOST[:PORT], instead of from a folder");
   global.AddServer(profile);
   profile->get_option("--server")->required(false);
+  profile->add_flag(
+      "--pb", flags->pb,
+      "Print a .pb file, which `urna budget count` counts: of a participatory budget");
   AddExample(profile, "urna ledger profile ledger --poll 3f…9a --contest district",
              "Checks every proof of the ledger first. Options by their ids, in the order in which "
              "they were picked.");

@@ -18,6 +18,8 @@
 #include "client/commands_steps.h"
 #include "client/official.h"
 #include "client/poll_view.h"
+#include "documents/budget.h"
+#include "documents/text.h"
 #include "documents/words.h"
 #include "poll/definition.h"
 #include "poll/payload.h"
@@ -115,6 +117,26 @@ Json DefinitionJson(const DefinitionFile& file) {
           {"latest_end", base::FormatUtc(d.latest_end)}};
 }
 
+/// The pool, every project with its cost, and the whole rule of the count.
+void PrintProjects(const poll::Definition& d, const poll::Contest& contest,
+                   const poll::Budget& budget) {
+  const auto money = [&](uint64_t amount) {
+    return documents::Money(documents::Language::kEnglish, amount, budget.decimals);
+  };
+  std::cout << "    pool of " << money(budget.amount) << " " << OneLine(budget.currency) << " for "
+            << contest.options.size() << " projects\n";
+  for (const poll::Option& option : contest.options) {
+    std::cout << "      " << Padded(OneLine(option.project->number), 14) << " "
+              << documents::PadLeft(money(option.project->cost), 16) << "  "
+              << Shown(d, option.text) << "\n";
+  }
+  for (const std::string& line :
+       documents::BudgetRule(documents::Language::kEnglish, budget.rule,
+                             poll::ProfileOf(contest, d.languages.front()))) {
+    std::cout << "    " << OneLine(line) << ".\n";
+  }
+}
+
 void PrintDefinition(const DefinitionFile& file) {
   const poll::Definition& d = file.definition;
   std::cout << Shown(d, d.title)
@@ -125,8 +147,12 @@ void PrintDefinition(const DefinitionFile& file) {
     for (const poll::Option& option : contest.options) {
       options.push_back(Shown(d, option.text));
     }
-    std::cout << "    " << Joined(options) << "\n    "
-              << std::visit(RuleText{contest}, contest.rule) << "\n";
+    if (const auto* budget = std::get_if<poll::Budget>(&contest.decision)) {
+      PrintProjects(d, contest, *budget);
+    } else {
+      std::cout << "    " << Joined(options) << "\n";
+    }
+    std::cout << "    " << std::visit(RuleText{contest}, contest.rule) << "\n";
   }
   std::cout << "\n";
   for (const poll::Style& style : d.styles) {
@@ -284,7 +310,7 @@ void AddPollCommands(CLI::App& app, GlobalOptions& global, Action* action) {
     auto rehearsal = std::make_shared<bool>(false);
     CLI::App* command =
         polls->add_subcommand("template", "Prints a commented definition to start from");
-    command->add_option("kind", *kind, "referendum, survey or consultation")->required();
+    command->add_option("kind", *kind, "referendum, survey, consultation or budget")->required();
     command->add_flag("--rehearsal", *rehearsal, "Of a rehearsal, whose result counts for nothing");
     AddExample(command, "urna poll template referendum > poll.json");
     command->callback([&global, action, kind, rehearsal] {

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "client/cli.h"
 #include "client/poll_view.h"
+#include "documents/budget.h"
 #include "documents/result.h"
 #include "documents/text.h"
 #include "documents/words.h"
@@ -50,6 +51,10 @@ Json ResultJson(const poll::State& state, const poll::Result& result) {
       one["verdict"] = documents::VerdictName(r.outcome.verdict);
       if (r.outcome.option.has_value()) {
         one["option"] = contest.options[*r.outcome.option].id;
+      }
+      if (r.budget != nullptr) {
+        one["currency"] = std::get<poll::Budget>(contest.decision).currency;
+        one["budget"] = documents::BudgetJson(*r.budget);
       }
     }
     contests.push_back(std::move(one));
@@ -124,6 +129,18 @@ absl::Status WriteProtocol(const GlobalOptions& global, const ResultFlags& flags
   return absl::OkStatus();
 }
 
+/// Each project with its points or votes, and what was decided about it and why.
+void PrintDecisions(std::ostream& out, const documents::Voice& voice, const poll::Contest& contest,
+                    const poll::BudgetCount& count) {
+  for (const poll::counting::Decision& decision : count.outcome.decisions) {
+    const uint32_t p = decision.project;
+    out << "  " << Padded(OneLine(count.profile.projects[p].id), 10) << " "
+        << Padded(Cat(count.sums.points[p]), 8) << " "
+        << documents::Plain(voice.Of(contest.options[p].text)) << "\n      "
+        << documents::Plain(documents::DecisionText(voice.words, count, decision)) << "\n";
+  }
+}
+
 }  // namespace
 
 std::string Shown(const poll::Definition& definition, const poll::Texts& texts) {
@@ -149,7 +166,7 @@ void PrintResult(std::ostream& out, const poll::State& state, const poll::Result
       continue;
     }
     const documents::Voice voice = documents::EnglishVoice(d);
-    for (size_t o = 0; o < contest.options.size(); ++o) {
+    for (size_t o = 0; o < contest.options.size() && r.budget == nullptr; ++o) {
       const uint64_t votes = r.online[o] + r.paper[o];
       out << "  " << Padded(Shown(d, contest.options[o].text), 32) << " " << Padded(Cat(votes), 10);
       if (documents::HasPercent(contest)) out << " " << Share(votes, r.outcome.valid);
@@ -160,7 +177,8 @@ void PrintResult(std::ostream& out, const poll::State& state, const poll::Result
         << Share(participants, r.entitled) << "\n  quorum: "
         << documents::QuorumOutcome(voice.words, d.quorum, r.entitled, participants,
                                     r.outcome.quorum_met)
-        << "\n  " << documents::Plain(documents::VerdictText(voice, contest, r.outcome)) << "\n";
+        << "\n  " << documents::Plain(documents::VerdictText(voice, contest, r)) << "\n";
+    if (r.budget != nullptr) PrintDecisions(out, voice, contest, *r.budget);
   }
 }
 
@@ -190,7 +208,8 @@ void AddResultCommands(CLI::App* polls, GlobalOptions& global, Action* action) {
         throw CLI::ValidationError("--format", std::string(format.status().message()));
       flags->format = *format;
     };
-    command->add_option_function<std::string>("--format", parse, "text, html or json")->required();
+    command->add_option_function<std::string>("--format", parse, "text, html, json or csv")
+        ->required();
     command->add_option("--folder", flags->folder,
                         "Folder for the ledger, kept; without it a temporary one");
     global.AddServer(command);

@@ -293,6 +293,12 @@ class Maker {
           "the server asks the poll's witnesses by itself; if one stays away, ask it, and the "
           "server's operator, why");
     }
+    if (!shared && state_.AwaitsLot()) {
+      Next(
+          "officials draw a lot in public and write down its outcome, before anything is decrypted",
+          "poll lot", " --key YOURS --outcome ...");
+      return;
+    }
     if (!shared) {
       Next("trustees decrypt, each", "trustee decrypt", " --key YOURS --state YOURS");
       return;

@@ -66,6 +66,10 @@ absl::StatusOr<std::string> FindStyle(Connection& connection, const PollView& vi
 
 // --- Questions ---
 
+bool IsBudget(const poll::Contest& contest) {
+  return std::holds_alternative<poll::Budget>(contest.decision);
+}
+
 std::string RuleHelp(const poll::Contest& contest) {
   struct Help {
     const poll::Contest& contest;
@@ -97,9 +101,11 @@ std::string RuleHelp(const poll::Contest& contest) {
   return std::visit(Help{contest}, contest.rule);
 }
 
-/// Numbers of options as typed -> their ids, as ParseAnswer reads them.
+/// Numbers of options as typed -> their ids, as ParseAnswer reads them. Projects have numbers of
+/// their own, which it knows.
 std::string NumbersToIds(const poll::Contest& contest, std::string_view typed) {
   if (typed == "0") return "blank";
+  if (IsBudget(contest)) return std::string(typed);
   std::string out;
   for (const std::string_view raw : base::Split(typed, ',')) {
     const std::string_view item = base::Trim(raw);
@@ -115,15 +121,58 @@ std::string NumbersToIds(const poll::Contest& contest, std::string_view typed) {
   return out;
 }
 
+/// Letters A to Z are small; others stay as they are.
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c;
+  });
+  return lower;
+}
+
+/// The projects that have `word` in what is printed about them, by their numbers.
+void ListProjects(const poll::Contest& contest, const std::string& language,
+                  std::string_view word) {
+  const poll::Budget& budget = std::get<poll::Budget>(contest.decision);
+  size_t width = 0;
+  for (const poll::Option& option : contest.options) {
+    width = std::max(width, OneLine(option.project->number).size());
+  }
+  size_t shown = 0;
+  for (const poll::Option& option : contest.options) {
+    const poll::Project& project = *option.project;
+    std::string detail =
+        Cat(poll::counting::FormatAmount(project.cost, budget.decimals), " ", budget.currency);
+    for (const poll::Texts* texts : {&project.category, &project.place, &project.description}) {
+      if (!texts->empty()) detail += Cat("; ", In(*texts, language));
+    }
+    const std::string line = Cat("  ", Padded(OneLine(project.number), width), "  ",
+                                 In(option.text, language), " (", OneLine(detail), ")");
+    if (Lower(line).find(Lower(word)) == std::string::npos) continue;
+    std::cout << line << "\n";
+    ++shown;
+  }
+  if (shown == 0) std::cout << "No project has \"" << OneLine(word) << "\".\n";
+}
+
 absl::StatusOr<ContestVotes> AskContest(const poll::Contest& contest, const std::string& language) {
   std::cout << "\n"
             << In(contest.title, language) << "\n"
             << In(contest.question, language) << "\n";
-  for (size_t i = 0; i < contest.options.size(); ++i) {
-    std::cout << "  " << i + 1 << "  " << In(contest.options[i].text, language) << "\n";
+  if (IsBudget(contest)) {
+    ListProjects(contest, language, "");
+    std::cout << "?WORD lists the projects with that word, ? all of them.\n";
+  } else {
+    for (size_t i = 0; i < contest.options.size(); ++i) {
+      std::cout << "  " << i + 1 << "  " << In(contest.options[i].text, language) << "\n";
+    }
   }
   for (;;) {
     URNA_ASSIGN_OR_RETURN(const std::string typed, AskLine(Cat("(", RuleHelp(contest), "): ")));
+    if (IsBudget(contest) && typed.starts_with('?')) {
+      ListProjects(contest, language, base::Trim(std::string_view(typed).substr(1)));
+      continue;
+    }
     auto votes = ParseAnswer(contest, NumbersToIds(contest, typed));
     if (votes.ok()) return votes;
     std::cout << std::string(votes.status().message()) << "\n";

@@ -395,6 +395,11 @@ absl::StatusOr<std::vector<Submission>> PrepareDecryption(const poll::State& sta
   const uint32_t trustee = secrets->trustee;
   if (state.phase() != Phase::kClosed) return WrongPhase(state, "decrypt");
   if (!state.RegistersSettled()) return NotNow("cannot decrypt: a register is missing");
+  if (state.AwaitsLot()) {
+    return NotNow(
+        "cannot decrypt: officials must draw a lot first, which decides between tied projects "
+        "(`urna poll lot`)");
+  }
   const poll::Definition& definition = *state.definition();
   const std::string& id = definition.contests[contest].id;
   if (!state.NeedsDecryption(contest)) {

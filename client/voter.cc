@@ -67,12 +67,16 @@ bool MayTryAgain(const absl::Status& status) {
 
 // --- Answers in words ---
 
+/// What options are called: projects by their numbers.
 std::string OptionIds(const poll::Contest& contest) {
+  constexpr size_t kMost = 12;
   std::string list;
-  for (const poll::Option& option : contest.options) {
-    list += Cat(list.empty() ? "" : ", ", option.id);
+  for (size_t i = 0; i < std::min(kMost, contest.options.size()); ++i) {
+    const poll::Option& option = contest.options[i];
+    list += Cat(list.empty() ? "" : ", ",
+                option.project.has_value() ? option.project->number : option.id);
   }
-  return list;
+  return contest.options.size() > kMost ? Cat(list, ", ...") : list;
 }
 
 absl::Status BadAnswer(const poll::Contest& contest, std::string_view why) {
@@ -82,7 +86,8 @@ absl::Status BadAnswer(const poll::Contest& contest, std::string_view why) {
 
 absl::StatusOr<uint32_t> FindOption(const poll::Contest& contest, std::string_view id) {
   for (uint32_t i = 0; i < contest.options.size(); ++i) {
-    if (contest.options[i].id == id) return i;
+    const poll::Option& option = contest.options[i];
+    if (option.id == id || (option.project.has_value() && option.project->number == id)) return i;
   }
   return BadAnswer(contest,
                    Cat("there is no option \"", id, "\"; the options are ", OptionIds(contest)));
@@ -154,6 +159,13 @@ struct ParseBy {
     }
     votes.resize(2 * rule.w, 0);
     if (!crypto::Obeys(rule, votes)) return BadAnswer(contest, "an option is named twice");
+    std::vector<uint8_t> picks;
+    for (size_t p = 0; p < votes.size(); p += 2) {
+      picks.push_back(static_cast<uint8_t>(16 * votes[p] + votes[p + 1]));
+    }
+    if (const auto why = poll::WhyVoid(contest, picks); why.has_value()) {
+      return BadAnswer(contest, Cat("would be void: it ", *why));
+    }
     return votes;
   }
 };
@@ -177,8 +189,10 @@ absl::StatusOr<ContestVotes> ParseAnswer(const poll::Contest& contest, std::stri
 std::string DescribeAnswer(const poll::Contest& contest, const ContestVotes& votes,
                            const std::string& language) {
   const auto name = [&](size_t option) {
-    const auto found = contest.options[option].text.find(language);
-    return found == contest.options[option].text.end() ? contest.options[option].id : found->second;
+    const poll::Option& one = contest.options[option];
+    const auto found = one.text.find(language);
+    const std::string& text = found == one.text.end() ? one.id : found->second;
+    return one.project.has_value() ? Cat(one.project->number, " ", text) : text;
   };
   std::string out;
   const auto add = [&](std::string_view item) { out += Cat(out.empty() ? "" : ", ", item); };

@@ -90,8 +90,38 @@ std::string ParagraphText(const Paragraph& paragraph) {
       }
       return out;
     }
+    case Paragraph::Kind::kHeading:
+      return Wrapped(Cat(paragraph.text, ":"), 2);
   }
   return "";
+}
+
+/// `value` to the scale in which the longest of `bars` is `length`; something for any above 0.
+uint64_t BarLength(const Chart& chart, const Chart::Bar& bar, uint64_t length) {
+  uint64_t longest = 1;
+  for (const Chart::Bar& other : chart.bars) longest = std::max(longest, other.value);
+  const auto scaled = static_cast<uint64_t>((unsigned __int128){bar.value} * length / longest);
+  return bar.value > 0 ? std::max<uint64_t>(scaled, 1) : 0;
+}
+
+std::string ChartText(const Chart& chart) {
+  constexpr size_t kBarWidth = 24;
+  constexpr size_t kLabelWidth = 40;
+  std::string out = Wrapped(chart.caption, 2);
+  size_t number_width = 0;
+  for (const Chart::Bar& bar : chart.bars) number_width = std::max(number_width, Width(bar.text));
+  for (const Chart::Bar& bar : chart.bars) {
+    const std::vector<std::string> lines = Lines(bar.label, kLabelWidth);
+    for (size_t i = 0; i < lines.size(); ++i) {
+      std::string line = Cat("  ", PadRight(lines[i], kLabelWidth));
+      if (i == 0) {
+        line += Cat("  ", PadLeft(bar.text, number_width), "  ",
+                    std::string(BarLength(chart, bar, kBarWidth), bar.filled ? '#' : '-'));
+      }
+      out += Cat(Trimmed(std::move(line)), "\n");
+    }
+  }
+  return out;
 }
 
 std::string PageText(const Page& page) {
@@ -111,7 +141,8 @@ std::string PageText(const Page& page) {
       out += "\n";
       out += std::visit(Overloaded{[](const Paragraph& p) { return ParagraphText(p); },
                                    [](const Pairs& p) { return PairsText(p); },
-                                   [](const Table& t) { return TableText(t, 2); }},
+                                   [](const Table& t) { return TableText(t, 2); },
+                                   [](const Chart& c) { return ChartText(c); }},
                         block);
     }
   }
@@ -132,7 +163,16 @@ header { text-align: center; border-bottom: 3px double #111; padding-bottom: 0.8
 .kind { font-size: 1.05em; letter-spacing: 0.08em; text-transform: uppercase; margin: 0 0 0.6em; }
 h1 { font-size: 1.6em; line-height: 1.25; margin: 0; }
 h2 { font-size: 1.15em; margin: 1.6em 0 0.5em; border-bottom: 1px solid #111; }
+h3 { font-size: 1em; margin: 1.2em 0 0.4em; }
 p { margin: 0.5em 0; }
+figure { margin: 0.7em 0; }
+.chart { font-size: 0.82em; margin: 0.3em 0; }
+.chart th, .chart td { border: 0; padding: 0.1em 0.4em; vertical-align: middle; }
+.chart th { width: 45%; }
+.chart svg { display: block; width: 100%; height: 0.9em; }
+.chart rect { stroke: #111; stroke-width: 1px; vector-effect: non-scaling-stroke; }
+.filled { fill: #333; }
+.empty { fill: #fff; }
 .banner { border: 3px solid #a00; color: #a00; font-weight: bold; text-align: center; padding: 0.4em;
   letter-spacing: 0.05em; margin: 0 0 1em; }
 .alarm { border: 2px solid #a00; padding: 0.4em 0.7em; font-weight: bold; }
@@ -163,7 +203,7 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid #999; pa
   body { font-size: 10.5pt; max-width: none; margin: 0; padding: 0; }
   nav { display: none; }
   article + article { break-before: page; border: 0; margin: 0; padding: 0; }
-  h2 { break-after: avoid; }
+  h2, h3, figcaption { break-after: avoid; }
   tr, .verdict, .alarm, dl > * { break-inside: avoid; }
   thead { display: table-header-group; }
   thead th { print-color-adjust: exact; }
@@ -241,6 +281,9 @@ class HtmlWriter {
         }
         out_ += "</code></pre>\n";
         return;
+      case Paragraph::Kind::kHeading:
+        Element("h3", "", paragraph.text);
+        return;
     }
   }
 
@@ -281,6 +324,26 @@ class HtmlWriter {
       out_ += "</tr>\n";
     }
     out_ += "</tbody>\n</table>\n";
+  }
+
+  /// Bars are drawn, not coloured backgrounds, which browsers leave out on paper.
+  void Write(const Chart& chart) {
+    constexpr uint64_t kLength = 1000;
+    out_ += "<figure>\n";
+    Element("figcaption", "class=\"note\"", chart.caption);
+    out_ += "<table class=\"chart\">\n<tbody>\n";
+    for (const Chart::Bar& bar : chart.bars) {
+      out_ += "<tr>\n";
+      Element("th", Cat("scope=\"row\" ", PollText()), bar.label);
+      const uint64_t length = BarLength(chart, bar, kLength);
+      out_ +=
+          Cat("<td aria-hidden=\"true\"><svg viewBox=\"0 0 ", kLength,
+              " 10\" preserveAspectRatio=\"none\"><rect class=\"", bar.filled ? "filled" : "empty",
+              "\" x=\"0\" y=\"0\" width=\"", length, "\" height=\"10\"/></svg></td>\n");
+      Element("td", "class=\"number\"", bar.text);
+      out_ += "</tr>\n";
+    }
+    out_ += "</tbody>\n</table>\n</figure>\n";
   }
 
   const Page& page_;

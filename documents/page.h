@@ -19,6 +19,7 @@ struct Paragraph {
     kAlarm,     ///< must not be overlooked
     kNote,      ///< small print
     kCode,      ///< commands, line by line as they are
+    kHeading,   ///< of what follows within a section
   };
   Kind kind = Kind::kPlain;
   std::string text;
@@ -43,10 +44,24 @@ struct Table {
   bool last_is_total = false;
 };
 
+/// Bars to one scale. They say the same in black and white.
+struct Chart {
+  struct Bar {
+    std::string label;  ///< has a text of the poll in it
+    uint64_t value = 0;
+    std::string text;  ///< the value for readers
+    bool filled = false;
+  };
+  std::string caption;
+  std::vector<Bar> bars;
+};
+
+using Block = std::variant<Paragraph, Pairs, Table, Chart>;
+
 struct Section {
   std::string heading;
   std::string subject;  ///< text of the poll after the heading; "" for none
-  std::vector<std::variant<Paragraph, Pairs, Table>> blocks;
+  std::vector<Block> blocks;
 };
 
 /// The whole document in one language.

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "documents/budget.h"
 #include "documents/page.h"
 #include "documents/phrases.h"
 #include "documents/reconciliation.h"
@@ -53,6 +54,30 @@ absl::Status AtMost(std::string_view where, std::string_view what, uint64_t numb
                     std::string_view other, uint64_t bound) {
   if (number <= bound) return absl::OkStatus();
   return Broken(Cat(where, ": ", what, " ", number, ", but only ", other, " ", bound));
+}
+
+/// `votes`: of each option, online and on paper.
+absl::Status CheckBudget(const std::string& where, const poll::Budget& budget,
+                         const poll::ContestResult& r, const std::vector<uint64_t>& votes) {
+  if (r.budget == nullptr) return Broken(Cat(where, ": its projects were not counted"));
+  const poll::counting::BudgetOutcome& outcome = r.budget->outcome;
+  if (r.budget->sums.points != votes) {
+    return Broken(Cat(where, ": projects were counted from other votes"));
+  }
+  URNA_RETURN_IF_ERROR(
+      Same(where, "ballots", r.budget->sums.ballots, "valid votes", r.outcome.valid));
+  uint64_t cost = 0;
+  std::vector<bool> funded(votes.size(), false);
+  for (const uint32_t p : outcome.funded) {
+    if (funded.at(p)) return Broken(Cat(where, ": a project is funded twice"));
+    funded[p] = true;
+    cost += r.budget->profile.projects[p].cost;
+  }
+  URNA_RETURN_IF_ERROR(Same(where, "cost", outcome.cost, "the funded projects cost", cost));
+  URNA_RETURN_IF_ERROR(
+      Same(where, "decisions", outcome.decisions.size(), "projects are", votes.size()));
+  return Same(where, "cost and what is left", cost + outcome.left, "the pool and the reserve have",
+              budget.amount + outcome.reserve);
 }
 
 absl::Status CheckContest(const Facts& facts, uint32_t index) {
@@ -105,6 +130,10 @@ absl::Status CheckContest(const Facts& facts, uint32_t index) {
   if (!counted.ok() || *counted != outcome) {
     return Broken(Cat(where, ": the verdict is not the one that follows from its votes"));
   }
+  if (const auto* budget = std::get_if<poll::Budget>(&contest.decision);
+      budget != nullptr && outcome.verdict == poll::counting::Verdict::kDecided) {
+    URNA_RETURN_IF_ERROR(CheckBudget(where, *budget, r, votes));
+  }
   return AtMost(where, "cards", cards, "entitled", r.entitled);
 }
 
@@ -118,6 +147,7 @@ std::vector<Phrase> KindsOf(const poll::Definition& definition) {
         std::holds_alternative<poll::Majority>(contest.decision)    ? Phrase::kKindMajority
         : std::holds_alternative<poll::TwoThirds>(contest.decision) ? Phrase::kKindTwoThirds
         : std::holds_alternative<poll::Variants>(contest.decision)  ? Phrase::kKindVariants
+        : std::holds_alternative<poll::Budget>(contest.decision)    ? Phrase::kKindBudget
                                                                     : Phrase::kKindTotals;
     if (std::ranges::find(kinds, kind) == kinds.end()) kinds.push_back(kind);
   }
@@ -129,6 +159,7 @@ std::string_view KindName(Phrase kind) {
   if (kind == Phrase::kKindMajority) return "majority";
   if (kind == Phrase::kKindTwoThirds) return "two-thirds";
   if (kind == Phrase::kKindVariants) return "variants";
+  if (kind == Phrase::kKindBudget) return "budget";
   return "totals";
 }
 
@@ -136,6 +167,7 @@ std::string_view DecisionName(const poll::Decision& decision) {
   if (std::holds_alternative<poll::Majority>(decision)) return "majority";
   if (std::holds_alternative<poll::TwoThirds>(decision)) return "two-thirds";
   if (std::holds_alternative<poll::Variants>(decision)) return "variants";
+  if (std::holds_alternative<poll::Budget>(decision)) return "budget";
   return "none";
 }
 
@@ -266,17 +298,30 @@ class PageMaker {
     counts.emplace_back(Phrase::kInvalid, r.outcome.invalid);
     counts.emplace_back(Phrase::kValid, r.outcome.valid);
     section.blocks.emplace_back(Counts(section.subject, counts));
+    Pairs quorum{
+        .rows = {{Words(Phrase::kQuorum), QuorumOutcome(voice_.words, d_.quorum, r.entitled, cards,
+                                                        r.outcome.quorum_met)}}};
+    if (r.budget != nullptr) {
+      section.blocks.emplace_back(std::move(quorum));
+      Verdict(contest, r, &section);
+      for (Block& block : BudgetBlocks(voice_, contest, r)) {
+        section.blocks.push_back(std::move(block));
+      }
+      return;
+    }
     section.blocks.emplace_back(Options(contest, r));
     if (!AddsUp(contest)) {
       section.blocks.emplace_back(Say(Paragraph::Kind::kNote, Words(Phrase::kNotOneMark)));
     }
-    section.blocks.emplace_back(
-        Pairs{.rows = {{Words(Phrase::kQuorum), QuorumOutcome(voice_.words, d_.quorum, r.entitled,
-                                                              cards, r.outcome.quorum_met)},
-                       {Words(Phrase::kRule), DecisionRule(voice_, contest)}}});
-    section.blocks.emplace_back(
+    quorum.rows.emplace_back(Words(Phrase::kRule), DecisionRule(voice_, contest));
+    section.blocks.emplace_back(std::move(quorum));
+    Verdict(contest, r, &section);
+  }
+
+  void Verdict(const poll::Contest& contest, const poll::ContestResult& r, Section* section) const {
+    section->blocks.emplace_back(
         Say(Paragraph::Kind::kVerdict,
-            Cat(Words(Phrase::kVerdict), ": ", VerdictText(voice_, contest, r.outcome))));
+            Cat(Words(Phrase::kVerdict), ": ", VerdictText(voice_, contest, r))));
   }
 
   Table Options(const poll::Contest& contest, const poll::ContestResult& r) const {
@@ -451,6 +496,10 @@ ordered_json ContestJson(const poll::Definition& d, const poll::Contest& contest
     option["online"] = r.online[o];
     option["on_paper"] = r.paper[o];
     option["votes"] = votes;
+    if (contest.options[o].project.has_value()) {
+      option["project"] = ProjectJson(*contest.options[o].project,
+                                      std::get<poll::Budget>(contest.decision).decimals);
+    }
     if (HasPercent(contest)) {
       option["percent_of_valid"] = PercentJson(votes, r.outcome.valid);
     } else {
@@ -474,6 +523,10 @@ ordered_json ContestJson(const poll::Definition& d, const poll::Contest& contest
   json["winner"] = r.outcome.option.has_value()
                        ? ordered_json(contest.options[*r.outcome.option].id)
                        : ordered_json(nullptr);
+  if (r.budget != nullptr) {
+    json["currency"] = std::get<poll::Budget>(contest.decision).currency;
+    json["budget"] = BudgetJson(*r.budget);
+  }
   return json;
 }
 
@@ -577,6 +630,66 @@ std::string ToJson(const Facts& facts) {
   return JsonEscaped(json.dump(2, ' ', false, ordered_json::error_handler_t::replace)) + "\n";
 }
 
+// --- CSV -----------------------------------------------------------------------------------------
+
+/// A text as a cell. Spreadsheets take what begins with these characters for a formula.
+std::string Cell(std::string_view raw) {
+  const std::string text = Plain(raw);
+  std::string cell = "\"";
+  if (!text.empty() && std::string_view("=+-@").find(text[0]) != std::string_view::npos) {
+    cell += '\'';
+  }
+  for (const char c : text) {
+    if (c == '"') cell += '"';
+    cell += c;
+  }
+  return cell + "\"";
+}
+
+std::string ToCsv(const Facts& facts) {
+  const poll::Definition& d = *facts.definition;
+  const Voice voice = EnglishVoice(d);
+  std::string out =
+      "contest,option,text,online,on_paper,votes,number,category,place_of_project,cost,currency,"
+      "rank,funded,order,left_before,reason\r\n";
+  for (size_t c = 0; c < d.contests.size() && facts.result.has_value(); ++c) {
+    const poll::Contest& contest = d.contests[c];
+    const poll::ContestResult& r = facts.result->contests[c];
+    if (r.withheld) continue;
+    std::vector<std::string> decided(contest.options.size(), ",,,,");
+    if (r.budget != nullptr) {
+      const poll::counting::BudgetOutcome& outcome = r.budget->outcome;
+      std::vector<uint32_t> ranks(contest.options.size());
+      for (const poll::counting::Ranked& ranked : outcome.ranking) {
+        ranks[ranked.project] = ranked.place;
+      }
+      for (size_t i = 0; i < outcome.decisions.size(); ++i) {
+        const poll::counting::Decision& decision = outcome.decisions[i];
+        decided[decision.project] =
+            Cat(ranks[decision.project], ",", IsFunded(decision.reason) ? "yes" : "no", ",", i + 1,
+                ",", poll::counting::FormatAmount(decision.left, r.budget->profile.decimals), ",",
+                Cell(DecisionText(Language::kEnglish, *r.budget, decision)));
+      }
+    }
+    for (size_t o = 0; o < contest.options.size(); ++o) {
+      const poll::Option& option = contest.options[o];
+      out += Cat(contest.id, ",", option.id, ",", Cell(voice.Of(option.text)), ",", r.online[o],
+                 ",", r.paper[o], ",", r.online[o] + r.paper[o], ",");
+      if (option.project.has_value()) {
+        const auto& budget = std::get<poll::Budget>(contest.decision);
+        out += Cat(Cell(option.project->number), ",", Cell(voice.Of(option.project->category)), ",",
+                   Cell(voice.Of(option.project->place)), ",",
+                   poll::counting::FormatAmount(option.project->cost, budget.decimals), ",",
+                   Cell(budget.currency), ",");
+      } else {
+        out += ",,,,,";
+      }
+      out += Cat(decided[o], "\r\n");
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 // --- Facts ---------------------------------------------------------------------------------------
@@ -662,22 +775,25 @@ absl::StatusOr<Format> ParseFormat(std::string_view name) {
   if (name == "text") return Format::kText;
   if (name == "html") return Format::kHtml;
   if (name == "json") return Format::kJson;
+  if (name == "csv") return Format::kCsv;
   return base::Failure(absl::StatusCode::kInvalidArgument,
-                       Cat("\"", name, "\" is no format; text, html and json are"));
+                       Cat("\"", name, "\" is no format; text, html, json and csv are"));
 }
 
 absl::StatusOr<Format> FormatOfFile(std::string_view path) {
   if (path.ends_with(".txt")) return Format::kText;
   if (path.ends_with(".html")) return Format::kHtml;
   if (path.ends_with(".json")) return Format::kJson;
+  if (path.ends_with(".csv")) return Format::kCsv;
   return base::Failure(
       absl::StatusCode::kInvalidArgument,
-      Cat(path, ": the file's name says what to write: it must end in .txt, .html or .json"));
+      Cat(path, ": the file's name says what to write: it must end in .txt, .html, .json or .csv"));
 }
 
 absl::StatusOr<std::string> ResultDocument(const Facts& facts, Format format) {
   URNA_RETURN_IF_ERROR(CheckSums(facts));
   if (format == Format::kJson) return ToJson(facts);
+  if (format == Format::kCsv) return ToCsv(facts);
   std::vector<Page> pages;
   for (const Voice& voice : VoicesOf(*facts.definition)) {
     pages.push_back(PageMaker(facts, voice).Make());

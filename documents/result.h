@@ -50,14 +50,15 @@ absl::StatusOr<Facts> GatherFacts(const poll::State& state,
 /// Errors: Internal naming the first number that does not fit.
 absl::Status CheckSums(const Facts& facts);
 
-enum class Format : uint8_t { kText, kHtml, kJson };
-/// By name, "text", "html" or "json". Errors: InvalidArgument.
+enum class Format : uint8_t { kText, kHtml, kJson, kCsv };
+/// By name, "text", "html", "json" or "csv". Errors: InvalidArgument.
 absl::StatusOr<Format> ParseFormat(std::string_view name);
-/// By the ending of a file's name: .txt, .html or .json. Errors: InvalidArgument.
+/// By the ending of a file's name: .txt, .html, .json or .csv. Errors: InvalidArgument.
 absl::StatusOr<Format> FormatOfFile(std::string_view path);
 
 /// The document: the same facts give the same bytes everywhere. Text and HTML have a part for each
-/// of the poll's languages that we have words for; JSON is "urna-result/1".
+/// of the poll's languages that we have words for; JSON is "urna-result/1"; CSV (RFC 4180) has a
+/// row for each option, with what was decided about it in a participatory budget, and no more.
 /// Errors: those of CheckSums; then there is no document.
 absl::StatusOr<std::string> ResultDocument(const Facts& facts, Format format);
 

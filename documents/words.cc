@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "base/text.h"
+#include "documents/budget.h"
 #include "documents/phrases.h"
 #include "documents/text.h"
 
@@ -169,12 +170,20 @@ std::string DecisionRule(const Voice& voice, const poll::Contest& contest) {
   if (std::holds_alternative<poll::Variants>(contest.decision)) {
     return Say(voice.words, Phrase::kRuleVariants);
   }
+  if (const auto* budget = std::get_if<poll::Budget>(&contest.decision)) {
+    std::string rule;
+    for (const std::string& line :
+         BudgetRule(voice.words, budget->rule, poll::ProfileOf(contest, voice.texts))) {
+      rule += Cat(rule.empty() ? "" : ". ", line);
+    }
+    return rule;
+  }
   return Say(voice.words, Phrase::kRuleNone);
 }
 
 std::string VerdictText(const Voice& voice, const poll::Contest& contest,
-                        const poll::counting::ContestOutcome& outcome) {
-  switch (outcome.verdict) {
+                        const poll::ContestResult& result) {
+  switch (result.outcome.verdict) {
     case poll::counting::Verdict::kNone:
       return Say(voice.words, Phrase::kVerdictNone);
     case poll::counting::Verdict::kInvalid:
@@ -182,8 +191,11 @@ std::string VerdictText(const Voice& voice, const poll::Contest& contest,
     case poll::counting::Verdict::kUndecided:
       return Say(voice.words, Phrase::kVerdictUndecided);
     case poll::counting::Verdict::kDecided:
+      if (const auto* budget = std::get_if<poll::Budget>(&contest.decision)) {
+        return FundingText(voice.words, *result.budget, budget->currency);
+      }
       return Say(voice.words, Phrase::kVerdictDecided,
-                 {OptionText(voice, contest, *outcome.option)});
+                 {OptionText(voice, contest, *result.outcome.option)});
   }
   return "";
 }

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "poll/counting/referendum.h"
 #include "poll/definition.h"
+#include "poll/state.h"
 
 namespace urna::documents {
 
@@ -56,7 +56,7 @@ std::string_view QuorumName(const poll::Quorum& quorum);
 std::string DecisionRule(const Voice& voice, const poll::Contest& contest);
 /// What a contest decided: "decided: "YES"".
 std::string VerdictText(const Voice& voice, const poll::Contest& contest,
-                        const poll::counting::ContestOutcome& outcome);
+                        const poll::ContestResult& result);
 /// "none", "invalid", "undecided", "decided": for programs.
 std::string_view VerdictName(poll::counting::Verdict verdict);
 

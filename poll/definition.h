@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -12,6 +13,7 @@
 #include "crypto/ballot.h"
 #include "crypto/signature.h"
 #include "ledger/note.h"
+#include "poll/counting/budget_rule.h"
 
 namespace urna::poll {
 
@@ -21,9 +23,19 @@ inline constexpr size_t kMaxDefinitionBytes = size_t{4} << 20;
 /// One text in every language of the poll: language tag -> text.
 using Texts = std::map<std::string, std::string>;
 
+/// What an option of a participatory budget asks money for.
+struct Project {
+  std::string number;  ///< as voters know it: distinct in its contest, and no other option's id
+  uint64_t cost = 0;   ///< minor units, 1 to the pool's amount
+  Texts description;   ///< this and the next two: without any text if they were not given
+  Texts category;
+  Texts place;
+};
+
 struct Option {
   std::string id;
   Texts text;
+  std::optional<Project> project = std::nullopt;  ///< of a Budget: every option has one
 };
 
 enum class TallyKind { kHomomorphic, kMixed };
@@ -41,7 +53,15 @@ struct TwoThirds {
 };
 /// Choice between variants: the one with 2 votes > valid, otherwise undecided.
 struct Variants {};
-using Decision = std::variant<NoDecision, Majority, TwoThirds, Variants>;
+/// A participatory budget: the contest is a pool of money, its options are projects.
+struct Budget {
+  uint64_t amount = 0;    ///< minor units
+  std::string currency;   ///< "PLN"
+  uint32_t decimals = 0;  ///< one unit of the currency is 10^decimals minor units
+  /// Without a lot, which is drawn later. What it asks for, the contest's tally gives.
+  counting::BudgetRule rule;
+};
+using Decision = std::variant<NoDecision, Majority, TwoThirds, Variants, Budget>;
 
 struct Contest {
   std::string id;
@@ -53,6 +73,8 @@ struct Contest {
   // Of Picks:
   uint32_t least_picks = 0;  ///< with fewer, the ballot is void in this contest
   bool ranked = false;       ///< picks give points by their place
+  /// Of a Budget: a ballot whose picks cost more together is void. Minor units.
+  std::optional<uint64_t> cost_limit = std::nullopt;
   Decision decision;
 };
 /// Points that pick `place` (from 0) gives its option: 1; where ranked, w for the first of w picks,
@@ -130,10 +152,13 @@ struct Definition {
 /// "contests[1].options[0].id".
 absl::StatusOr<Definition> ParseDefinition(std::string_view json);
 
-/// A commented start for `kind` ("referendum", "survey", "consultation"): JSON with every field,
-/// and lines beginning with // that explain them. It parses once its comments are stripped and its
-/// placeholders, "PUT-...-HERE", are filled in. Errors: NotFound with the known kinds.
+/// A commented start for `kind` ("referendum", "survey", "consultation", "budget"): JSON with every
+/// field, and lines beginning with // that explain them. It parses once its comments are stripped
+/// and its placeholders, "PUT-...-HERE", are filled in. Errors: NotFound with the known kinds.
 absl::StatusOr<std::string> DefinitionTemplate(std::string_view kind, bool rehearsal = false);
+
+/// The same start with `texts` as its fields from "title" to "quorum", each line ending with a comma.
+std::string TemplateAround(const std::vector<std::string>& languages, std::string_view texts);
 
 /// The definition of a rehearsal of the poll that `json` defines: the same but for `rehearsal`, an
 /// origin of its own, a roll label of its own, so that the codes of the one are never accepted by

@@ -165,16 +165,21 @@ absl::StatusOr<crypto::DecryptionShare> MixedTally::ReadShare(uint32_t trustee, 
 std::optional<std::string> WhyVoid(const Contest& contest, std::span<const uint8_t> picks) {
   std::vector<bool> seen(contest.options.size(), false);
   size_t given = 0;
+  uint64_t cost = 0;
   for (const uint8_t pick : picks) {
     if (pick == 0) continue;
     if (pick > seen.size()) return Cat("picks option ", int{pick}, " of ", seen.size());
     if (seen[pick - 1u]) return Cat("picks option ", int{pick}, " twice");
     seen[pick - 1u] = true;
     ++given;
+    if (contest.cost_limit.has_value()) cost += contest.options[pick - 1u].project->cost;
   }
   if (given < contest.least_picks) {
     return Cat(given, given == 1 ? " pick" : " picks", " instead of at least ",
                contest.least_picks);
+  }
+  if (contest.cost_limit.has_value() && cost > *contest.cost_limit) {
+    return Cat("picks projects for ", cost, ", more than ", *contest.cost_limit);
   }
   return std::nullopt;
 }

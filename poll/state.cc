@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "crypto/picks.h"
 #include "ledger/record.h"
+#include "poll/budget.h"
 
 namespace urna::poll {
 namespace {
@@ -246,6 +247,11 @@ std::string EncodeCertificate(const Result& result) {
     w.U64(outcome.valid).U64(outcome.invalid);
     w.U8(outcome.quorum_met ? 1 : 0).U8(static_cast<uint8_t>(outcome.verdict));
     w.U16(static_cast<uint16_t>(outcome.option.has_value() ? *outcome.option + 1 : 0));
+    if (contest.budget == nullptr) continue;
+    const counting::BudgetOutcome& budget = contest.budget->outcome;
+    w.U16(static_cast<uint16_t>(budget.funded.size()));
+    for (const uint32_t option : budget.funded) w.U16(static_cast<uint16_t>(option + 1));
+    w.U64(budget.left).U64(budget.reserve);
   }
   return w.Take();
 }
@@ -1028,6 +1034,10 @@ uint16_t State::LastRevision(const Point& ballot_key) const {
   return it == ballots_.end() ? 0 : it->second.revision;
 }
 
+bool State::AwaitsLot() const {
+  return !course_.lot.has_value() && std::ranges::any_of(definition_->contests, AsksForLot);
+}
+
 bool State::HasShare(uint32_t contest, uint32_t trustee) const {
   if (const auto mixed = mixed_.find(contest); mixed != mixed_.end()) {
     return mixed->second.HasShare(trustee);
@@ -1083,6 +1093,10 @@ absl::Status State::CheckTallyPlace(uint32_t contest, uint32_t trustee,
 absl::Status State::On(const DecryptionPart& p, const Input& in) {
   URNA_RETURN_IF_ERROR(Require(Phase::kClosed, RecordKind::kDecryptionPart));
   URNA_RETURN_IF_ERROR(CheckTallyPlace(p.contest, p.trustee, "decryption"));
+  if (AwaitsLot()) {
+    return Reject("decryption.lot-missing",
+                  "not before the lot that decides between tied projects was drawn");
+  }
   if (IsMixed(p.contest)) return OnMixedShare(p, in);
   if (p.part != 0 || p.parts != 1) {
     return Reject("decryption.parts", "a homomorphic contest's share has one part");
@@ -1276,6 +1290,11 @@ absl::Status State::On(const PaperCounted& p, const Input&) {
   }
   for (size_t c = 0; c < p.votes.size(); ++c) {
     const Contest& contest = definition_->contests[definition_->styles[p.style].contests[c]];
+    if (p.cards > 0 && std::holds_alternative<Budget>(contest.decision) && CountsBallots(contest)) {
+      return Reject("paper.ballots-needed",
+                    Cat("contest ", contest.id,
+                        ": its rule is counted from ballots, and paper gives only sums"));
+    }
     uint64_t left = p.cards * LargestSum(contest);
     for (const uint64_t votes : p.votes[c]) {
       if (votes > p.cards * LargestMark(contest) || votes > left) {
@@ -1378,6 +1397,20 @@ absl::StatusOr<Result> State::ComputeResult() const {
                             counting::CountContest(d.contests[c], d.quorum, contest.entitled,
                                                    contest.ballots + contest.paper_cards,
                                                    contest.void_ballots, votes));
+      if (std::holds_alternative<Budget>(d.contests[c].decision) &&
+          contest.outcome.verdict == counting::Verdict::kDecided) {
+        std::vector<uint32_t> lot;
+        if (course_.lot.has_value()) lot = LotOrder(d.contests[c], *closed_, *course_.lot);
+        BudgetVotes all{.ballots = contest.outcome.valid, .points = votes, .picks = {}};
+        std::shared_ptr<const std::vector<uint8_t>> picks;
+        if (CountsBallots(d.contests[c]) && NeedsDecryption(c)) {
+          URNA_ASSIGN_OR_RETURN(picks, MixedPicks(c));
+          all.picks = *picks;
+        }
+        URNA_ASSIGN_OR_RETURN(BudgetCount count, CountBudgetOf(d.contests[c], d.languages.front(),
+                                                               all, std::move(lot)));
+        contest.budget = std::make_shared<const BudgetCount>(std::move(count));
+      }
     }
     result.contests.push_back(std::move(contest));
   }

@@ -94,6 +94,8 @@ enum class Phase {
 };
 std::string PhaseName(Phase phase);
 
+struct BudgetCount;  // poll/budget.h
+
 struct ContestResult {
   uint64_t entitled = 0;
   uint64_t ballots = 0;  ///< counted online ballots that carry this contest
@@ -103,6 +105,8 @@ struct ContestResult {
   std::vector<uint64_t> online;  ///< per option; where ballots are mixed, points
   std::vector<uint64_t> paper;   ///< per option
   counting::ContestOutcome outcome;
+  /// Of a Budget that was decided: what is funded, and why.
+  std::shared_ptr<const BudgetCount> budget;
 };
 struct Result {
   uint64_t entitled = 0;
@@ -256,6 +260,9 @@ class State {
   crypto::Ciphertext Aggregate(uint32_t contest) const;
   /// Whether a trustee gave its whole share.
   bool HasShare(uint32_t contest, uint32_t trustee) const;
+  /// Whether a lot must be drawn before anything is decrypted, so that nobody knows then which
+  /// projects it decides between.
+  bool AwaitsLot() const;
   /// The outcome of the public draw; nullopt if there was none.
   const std::optional<std::string>& lot() const { return course_.lot; }
   /// Votes on paper by style; nullopt where none were counted.
@@ -285,7 +292,8 @@ class State {
   /// Errors: Reject("tally.incomplete") with what is missing, Reject("tally.out-of-bound").
   absl::StatusOr<std::shared_ptr<const std::vector<uint8_t>>> MixedPicks(uint32_t contest) const;
   /// Recomputes the result from shares, paper and roll.
-  /// Errors: Reject("tally.incomplete") with what is missing, Reject("tally.out-of-bound").
+  /// Errors: Reject("tally.incomplete") with what is missing, Reject("tally.out-of-bound"),
+  /// Reject("tally.lot-missing") with the projects that are tied.
   absl::StatusOr<Result> ComputeResult() const;
 
  private:

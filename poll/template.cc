@@ -24,7 +24,8 @@ constexpr std::string_view kHead =
   "rehearsal": false,
 
   // Languages of the ballot, the first is shown first. Every text must be given in each of them.
-  "languages": ["pl", "en"],
+  "languages": )";
+constexpr std::string_view kLanguagesOfTemplates = R"(["pl", "en"],
 )";
 
 constexpr std::string_view kReferendumTexts = R"(
@@ -225,6 +226,128 @@ constexpr std::string_view kConsultationTexts = R"(
   "quorum": {"rule": "none"},
 )";
 
+constexpr std::string_view kBudgetTexts = R"(
+  "title": {"pl": "Budżet obywatelski", "en": "Participatory budget"},
+  // What residents read first; may be empty, "".
+  "description": {
+    "pl": "Proszę wybrać projekty ogólnomiejskie i projekty swojej dzielnicy.",
+    "en": "Please choose projects for the whole city and projects of your district."
+  },
+
+  // Each contest is one pool of money, each option a project. `urna budget import` makes this part
+  // from .pb files. Ids are for machines: a-z, 0-9 and '-'.
+  "contests": [
+    {
+      "id": "miasto",
+      "title": {"pl": "Projekty ogólnomiejskie", "en": "Projects for the whole city"},
+      "question": {
+        "pl": "Proszę wskazać trzy projekty, od najważniejszego.",
+        "en": "Please name three projects, the most important first."
+      },
+      "options": [
+        {
+          "id": "park", "text": {"pl": "Park nad Białuchą", "en": "A park by the Białucha"},
+          "project": {
+            // As printed in leaflets: no commas and colons. Voters may type it.
+            "number": "BO.OM.1/30",
+            // In the smallest unit of the currency: 1,200,000.00 PLN.
+            "cost": 120000000,
+            // These three may be left out.
+            "description": {"pl": "Ścieżki, ławki i sto drzew.", "en": "Paths, benches, 100 trees."},
+            "category": {"pl": "zieleń", "en": "green areas"},
+            "place": {"pl": "ul. Olszyny", "en": "Olszyny Street"}
+          }
+        },
+        {
+          "id": "boisko", "text": {"pl": "Boisko nad Białuchą", "en": "A pitch by the Białucha"},
+          "project": {"number": "BO.OM.2/30", "cost": 90000000}
+        },
+        {
+          "id": "biblioteka", "text": {"pl": "Biblioteka na kółkach", "en": "A library on wheels"},
+          "project": {"number": "BO.OM.3/30", "cost": 45000000}
+        },
+        {
+          "id": "stojaki", "text": {"pl": "Stojaki rowerowe", "en": "Bicycle racks"},
+          "project": {"number": "BO.OM.4/30", "cost": 15000000}
+        }
+      ],
+      // "points": k, k-1, ..., 1 points go to k different projects. "choose": from min to max projects,
+      // one vote each. "score" with a "total": points to be shared out. All of them can be added up
+      // encrypted.
+      "ballot": {"rule": "points", "k": 3},
+      // "homomorphic": only sums are ever decrypted. A count that needs more says so.
+      "tally": "homomorphic",
+      // Every word of this is defined in docs/budget-rules.md; nothing is implied.
+      "decision": {
+        "rule": "budget",
+        // The pool, in the smallest unit; "decimals" says how many digits follow the point.
+        "amount": 150000000, "currency": "PLN", "decimals": 2,
+        // "greedy" ranks projects "by" points, votes, points-per-cost or votes-per-cost. A project
+        // that costs more than what is left ("misfit"): "skip" it; "stop"; or "reserve": stop, but fund
+        // it all the same if "reserve", a numerator and a denominator, of its cost is left.
+        "method": {"rule": "greedy", "by": "points", "misfit": "skip"},
+        // "none"; or {"rule": "number", "of": "points", "at_least": 30}; or a share of the ballots,
+        // {"rule": "share", "of": "votes", "numerator": 1, "denominator": 10}.
+        "threshold": {"rule": "none"},
+        // Groups of projects of which at most one is funded: here two on one site.
+        "exclusive": [["park", "boisko"]],
+        // What decides ties, in this order; the last step must decide all: "lower-number",
+        // "higher-number", "id" or "lot". A lot is drawn in public before anything is decrypted.
+        "ties": ["lower-cost", "lot"]
+      }
+    },
+    {
+      "id": "pradnik",
+      "title": {"pl": "Dzielnica IV Prądnik Biały", "en": "District IV Prądnik Biały"},
+      "question": {
+        "pl": "Proszę wskazać do dwóch projektów dzielnicy.",
+        "en": "Please choose up to two projects of the district."
+      },
+      "options": [
+        {
+          "id": "lawki", "text": {"pl": "Ławki na osiedlach", "en": "Benches"},
+          "project": {"number": "BO.D4.1/30", "cost": 6000000}
+        },
+        {
+          "id": "zegar", "text": {"pl": "Zegar słoneczny", "en": "A sundial"},
+          "project": {"number": "BO.D4.2/30", "cost": 2550000}
+        },
+        {
+          "id": "lampy", "text": {"pl": "Lampy w parku", "en": "Lamps in the park"},
+          "project": {"number": "BO.D4.3/30", "cost": 7200000}
+        }
+      ],
+      "ballot": {"rule": "choose", "min": 0, "max": 2},
+      "tally": "homomorphic",
+      "decision": {
+        "rule": "budget",
+        "amount": 10000000, "currency": "PLN", "decimals": 2,
+        "method": {"rule": "greedy", "by": "votes", "misfit": "skip"},
+        "threshold": {"rule": "none"},
+        "exclusive": [],
+        "ties": ["lower-cost", "lot"]
+      }
+    }
+  ],
+
+  // Ballot styles: the pools in which a resident votes. The roll names the style of each resident.
+  "styles": [
+    {
+      "id": "pradnik",
+      "title": {"pl": "Dzielnica IV", "en": "District IV"},
+      "contests": ["miasto", "pradnik"]
+    },
+    {
+      "id": "inne",
+      "title": {"pl": "Pozostałe dzielnice", "en": "Other districts"},
+      "contests": ["miasto"]
+    }
+  ],
+
+  // A participatory budget needs no turnout. (Others: "turnout" with numerator and denominator.)
+  "quorum": {"rule": "none"},
+)";
+
 constexpr std::string_view kTail = R"(
   // Officials approve every step of the poll; "needed" of them must sign. Each makes a key on a
   // device of their own and gives you only the public part. Nobody holds two keys or two roles.
@@ -298,17 +421,23 @@ absl::StatusOr<std::string> DefinitionTemplate(std::string_view kind, bool rehea
     texts = kSurveyTexts;
   } else if (kind == "consultation") {
     texts = kConsultationTexts;
+  } else if (kind == "budget") {
+    texts = kBudgetTexts;
   } else {
     return base::Failure(absl::StatusCode::kNotFound,
                          base::Cat("there is no template \"", kind,
-                                   "\"; known are referendum, survey and consultation"));
+                                   "\"; known are referendum, survey, consultation and budget"));
   }
-  std::string out = base::Cat(kHead, texts, kTail);
+  std::string out = base::Cat(kHead, kLanguagesOfTemplates, texts, kTail);
   if (rehearsal) {
     constexpr std::string_view kReal = "\"rehearsal\": false,";
     out.replace(out.find(kReal), kReal.size(), "\"rehearsal\": true,");
   }
   return out;
+}
+
+std::string TemplateAround(const std::vector<std::string>& languages, std::string_view texts) {
+  return base::Cat(kHead, nlohmann::json(languages).dump(), ",\n\n", texts, kTail);
 }
 
 absl::StatusOr<std::string> RehearsalOf(std::string_view json, uint64_t from, uint64_t end) {

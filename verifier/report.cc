@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "base/text.h"
+#include "documents/budget.h"
 #include "documents/phrases.h"
 #include "documents/reconciliation.h"
 #include "documents/text.h"
@@ -123,6 +124,37 @@ void WritePoll(const Report& report, TextWriter& out) {
                        : std::string("–"));
 }
 
+void WriteOutcome(const Report& report, size_t index, const documents::Voice& voice,
+                  TextWriter& out) {
+  const poll::Definition& d = *report.definition;
+  const poll::ContestResult& result = report.result->contests[index];
+  const uint64_t participants = result.ballots + result.paper_cards;
+  out.Line(Cat("  Entitled ", result.entitled, ", ballots ", participants, ", valid votes ",
+               result.outcome.valid, ", invalid or blank ", result.outcome.invalid));
+  out.Line(Cat("  Quorum: ", documents::QuorumOutcome(voice.words, d.quorum, result.entitled,
+                                                      participants, result.outcome.quorum_met)));
+  out.Line(Cat("  Rule: ", documents::DecisionRule(voice, d.contests[index])));
+  out.Line(Cat("  Outcome: ", documents::VerdictText(voice, d.contests[index], result)));
+}
+
+void WriteBudget(const Report& report, size_t index, const documents::Voice& voice,
+                 TextWriter& out) {
+  const poll::Contest& contest = report.definition->contests[index];
+  WriteOutcome(report, index, voice, out);
+  for (const documents::Block& block :
+       documents::BudgetBlocks(voice, contest, report.result->contests[index])) {
+    if (const auto* table = std::get_if<documents::Table>(&block)) {
+      out.Line();
+      out.Line(Cat("  ", table->caption, ":"));
+      out.Harmless(documents::TableText(*table, 2));
+    }
+  }
+  for (const std::string& line :
+       documents::SharesText(voice.words, *report.result->contests[index].budget)) {
+    out.Line(Cat("  ", line));
+  }
+}
+
 void WriteContest(const Report& report, size_t index, TextWriter& out) {
   const poll::Definition& d = *report.definition;
   const poll::Contest& contest = d.contests[index];
@@ -139,6 +171,7 @@ void WriteContest(const Report& report, size_t index, TextWriter& out) {
                  " that may be decrypted; nobody may learn these votes."));
     return;
   }
+  if (result.budget != nullptr) return WriteBudget(report, index, voice, out);
   size_t name_width = 6;
   for (const poll::Option& option : contest.options) {
     name_width = std::max(name_width, Width(Plain(In(option.text, language))));
@@ -157,13 +190,7 @@ void WriteContest(const Report& report, size_t index, TextWriter& out) {
     row(In(contest.options[o].text, language), Cat(result.online[o]), Cat(result.paper[o]),
         Cat(votes), Percent(votes, result.outcome.valid).value_or("–"));
   }
-  const uint64_t participants = result.ballots + result.paper_cards;
-  out.Line(Cat("  Entitled ", result.entitled, ", ballots ", participants, ", valid votes ",
-               result.outcome.valid, ", invalid or blank ", result.outcome.invalid));
-  out.Line(Cat("  Quorum: ", documents::QuorumOutcome(voice.words, d.quorum, result.entitled,
-                                                      participants, result.outcome.quorum_met)));
-  out.Line(Cat("  Rule: ", documents::DecisionRule(voice, contest)));
-  out.Line(Cat("  Outcome: ", documents::VerdictText(voice, contest, result.outcome)));
+  WriteOutcome(report, index, voice, out);
 }
 
 void WriteReconciliation(const Report& report, TextWriter& out) {
@@ -333,6 +360,10 @@ ordered_json ContestJson(const poll::Definition& d, const poll::Contest& contest
     option["online"] = result.online[o];
     option["on_paper"] = result.paper[o];
     option["votes"] = votes;
+    if (contest.options[o].project.has_value()) {
+      option["project"] = documents::ProjectJson(*contest.options[o].project,
+                                                 std::get<poll::Budget>(contest.decision).decimals);
+    }
     if (HasPercent(contest)) {
       option["percent_of_valid"] = PercentJson(votes, result.outcome.valid);
     }
@@ -350,7 +381,11 @@ ordered_json ContestJson(const poll::Definition& d, const poll::Contest& contest
   json["winner"] = result.outcome.option.has_value()
                        ? ordered_json(contest.options[*result.outcome.option].id)
                        : ordered_json(nullptr);
-  json["outcome_text"] = documents::VerdictText(voice, contest, result.outcome);
+  json["outcome_text"] = documents::VerdictText(voice, contest, result);
+  if (result.budget != nullptr) {
+    json["currency"] = std::get<poll::Budget>(contest.decision).currency;
+    json["budget"] = documents::BudgetJson(*result.budget);
+  }
   return json;
 }
 

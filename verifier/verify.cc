@@ -21,6 +21,7 @@
 #include "ledger/receipt.h"
 #include "ledger/record.h"
 #include "ledger/tiles.h"
+#include "poll/budget.h"
 #include "poll/payload.h"
 #include "poll/replay.h"
 #include "verifier/pipeline.h"
@@ -112,6 +113,16 @@ std::string FirstDifference(const poll::Definition& definition, const poll::Resu
     compare(Cat(name, "verdict"), reader.U8(), static_cast<uint8_t>(contest.outcome.verdict));
     compare(Cat(name, "winning option (from 1)"), reader.U16(),
             contest.outcome.option.has_value() ? *contest.outcome.option + 1 : 0);
+    if (contest.budget == nullptr) continue;
+    const poll::counting::BudgetOutcome& budget = contest.budget->outcome;
+    const uint16_t funded = reader.U16();
+    compare(Cat(name, "funded projects"), funded, budget.funded.size());
+    for (size_t i = 0; i < funded; ++i) {
+      compare(Cat(name, "funded project ", i + 1, " (option from 1)"), reader.U16(),
+              i < budget.funded.size() ? budget.funded[i] + 1 : 0);
+    }
+    compare(Cat(name, "left"), reader.U64(), budget.left);
+    compare(Cat(name, "from the reserve"), reader.U64(), budget.reserve);
   }
   if (!reader.Finish().ok()) return "the certificate has another length than this poll's has";
   return difference;

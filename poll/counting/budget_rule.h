@@ -114,7 +114,4 @@ std::optional<TieStep> ParseTieStep(std::string_view name);
 std::string_view KeyName(Key key);
 std::optional<Key> ParseKey(std::string_view name);
 
-/// The whole rule in English, one sentence a line, for `profile`, whose rule it is.
-std::vector<std::string> DescribeRule(const BudgetRule& rule, const Profile& profile);
-
 }  // namespace urna::poll::counting

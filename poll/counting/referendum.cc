@@ -43,6 +43,7 @@ struct WinnerOf {
     }
     return std::nullopt;
   }
+  std::optional<uint32_t> operator()(const Budget&) const { return std::nullopt; }
 };
 
 }  // namespace
@@ -76,6 +77,8 @@ absl::StatusOr<ContestOutcome> CountContest(const Contest& contest, const Quorum
     outcome.verdict = Verdict::kNone;
   } else if (!outcome.quorum_met) {
     outcome.verdict = Verdict::kInvalid;
+  } else if (std::holds_alternative<Budget>(contest.decision)) {
+    outcome.verdict = outcome.valid > 0 ? Verdict::kDecided : Verdict::kUndecided;
   } else {
     // Without a single valid vote, no share of them is reached.
     if (outcome.valid > 0)

@@ -15,7 +15,7 @@ enum class Verdict : uint8_t {
   kNone = 0,       ///< the contest decides nothing by itself (NoDecision)
   kInvalid = 1,    ///< quorum missed: whatever the votes say, nothing is decided
   kUndecided = 2,  ///< no option has the majority that the rule demands
-  kDecided = 3,    ///< `option` won
+  kDecided = 3,    ///< `option` won; of a Budget: the count of its projects stands
 };
 
 struct ContestOutcome {

@@ -1,5 +1,9 @@
-// `urna budget count`, the built program.
+// `urna budget count` and `urna budget import`, the built program.
 
+#include "base/bytes.h"
+#include "crypto/secret.h"
+#include "crypto/signature.h"
+#include "poll/definition.h"
 #include "tests/client/cli_fixture.h"
 
 namespace urna::client {
@@ -45,7 +49,7 @@ TEST_F(BudgetTest, SaysWhatIsFundedAndWhy) {
             HasSubstr("There is no threshold.\n"),
             HasSubstr("b                not funded: costs 50.00, more than the 40.50 left\n"),
             HasSubstr("c                FUNDED: costs 40.00 of the 40.50 left; before d, tied with "
-                      "it, by more marks of most points\n"),
+                      "it, by more marks of the most points, then of fewer and fewer\n"),
             HasSubstr("e                not funded: it was withdrawn\n"),
             HasSubstr("Funded: 2 projects for 100.00 PLN; left 0.50 PLN\n"),
             HasSubstr("The file calls the same projects funded.\n")));
@@ -89,7 +93,7 @@ TEST_F(BudgetTest, CountsByEqualShares) {
   EXPECT_EQ(json.at("rule").at("greedy").at("by"), "votes");
   const Outcome outcome = Count("--rule equal-shares --ties id");
   EXPECT_THAT(outcome.out,
-              AllOf(HasSubstr("Equal Shares: each voter has 25.13 PLN, after 0 steps; the rule "
+              AllOf(HasSubstr("Equal Shares: each voter has 25.13, after 0 steps; the rule "
                               "wants one run.\n"),
                     HasSubstr("a                FUNDED: costs 60.00, paid by 4 supporters at "),
                     HasSubstr("that its supporters have left\n")));
@@ -137,6 +141,144 @@ TEST_F(BudgetTest, SaysWhatIsWrong) {
   Put("bad.pb", std::string(kFile) + "5;a,z\n");
   ExpectError("budget count bad.pb --rule greedy", 2,
               "bad.pb: line 20, column 3: there is no project \"z\"");
+}
+
+// --- Import --------------------------------------------------------------------------------------
+
+const char kCity[] =
+    "META\nkey;value\nunit;Kraków\nbudget;100.50\ncurrency;PLN\nvote_type;ordinal\n"
+    "min_length;2\nmax_length;2\n"
+    "PROJECTS\nproject_id;cost;name;category;neighborhood\n1/OM;60;Park;green,sport;Rynek\n"
+    "2/OM;50;;;\n3/OM;999999999;Bridge;;\nVOTES\nvoter_id;vote\n1;1/OM,2/OM\n";
+const char kDistrict[] =
+    "META\nkey;value\nunit;Kraków\nsubunit;Prądnik Biały\nbudget;7000\ncurrency;PLN\n"
+    "vote_type;approval\nmax_length;2\n"
+    "PROJECTS\nproject_id;cost;name\n7;3000;Benches\n8;4000;Trees\n9;500;Lamps\n"
+    "VOTES\nvoter_id;vote\n1;7\n";
+
+class ImportTest : public CliTest {
+ protected:
+  void SetUp() override {
+    CliTest::SetUp();
+    Put("city.pb", kCity);
+    Put("district.pb", kDistrict);
+  }
+  /// The definition with every placeholder filled in, as JSON; what `urna poll check` says of it.
+  Json Filled(const std::string& arguments, Outcome* check) {
+    const Outcome imported = Run("budget import " + arguments);
+    EXPECT_EQ(imported.status, 0) << imported.err;
+    notes_ = imported.err;
+    Json json = Json::parse(poll::StripTemplateComments(imported.out));
+    json["roll_label"] = "krakow";
+    int key = 0;
+    const auto fill = [&](Json& party) {
+      base::Bytes32 seed{};
+      seed[0] = static_cast<uint8_t>(++key);
+      party["name"] = "N";
+      party["key"] =
+          base::Hex(crypto::Ed25519Key::FromSeed(crypto::Secret<base::Bytes32>(seed)).public_key());
+    };
+    for (const char* role : {"officials", "trustees"}) {
+      for (Json& party : json[role]["list"]) fill(party);
+    }
+    for (Json& party : json["issuers"]) fill(party);
+    fill(json["ballot_box"]);
+    json["ballot_box"].erase("name");
+    json["ballot_box"]["origin"] = "votes.example/1";
+    int hour = 10;
+    for (const char* time : {"issuing_from", "casting_from", "end", "latest_end"}) {
+      json["times"][time] = Cat("2030-05-25T", hour++, ":00:00Z");
+    }
+    json["title"]["pl"] = "Budżet";
+    for (Json& contest : json["contests"]) contest["question"]["pl"] = "Które?";
+    Put("poll.json", json.dump());
+    *check = Run("poll check poll.json");
+    return json;
+  }
+  std::string notes_;
+};
+
+TEST_F(ImportTest, MakesAPoolOfEachFileAndAStyleOfEachDistrict) {
+  Outcome check;
+  const Json json = Filled("district.pb city.pb --rule greedy --ties lower-cost,lot", &check);
+  EXPECT_EQ(check.status, 0) << check.err;
+  EXPECT_THAT(notes_, HasSubstr("Note: city.pb: project 3/OM was withdrawn and is left out.\n"));
+  // The whole city's pool first.
+  const Json& city = json.at("contests").at(0);
+  EXPECT_EQ(city.at("id"), "krakow");
+  EXPECT_EQ(city.at("ballot"), (Json{{"rule", "points"}, {"k", 2}}));
+  EXPECT_EQ(city.at("tally"), "homomorphic");
+  EXPECT_EQ(city.at("decision").at("amount"), 10050);
+  EXPECT_EQ(city.at("decision").at("decimals"), 2);
+  EXPECT_THAT(city.at("decision").at("ties"), ElementsAre("lower-cost", "lot"));
+  ASSERT_EQ(city.at("options").size(), 2u);
+  EXPECT_EQ(city.at("options").at(0).at("id"), "1-om");
+  EXPECT_EQ(city.at("options").at(0).at("project"), (Json{{"number", "1/OM"},
+                                                          {"cost", 6000},
+                                                          {"category", {{"pl", "green,sport"}}},
+                                                          {"place", {{"pl", "Rynek"}}}}));
+  EXPECT_EQ(city.at("options").at(1).at("text").at("pl"), "2/OM");  // it has no name
+  const Json& district = json.at("contests").at(1);
+  EXPECT_EQ(district.at("id"), "pradnik-bialy");
+  EXPECT_EQ(district.at("ballot"), (Json{{"rule", "choose"}, {"min", 0}, {"max", 2}}));
+  EXPECT_EQ(district.at("decision").at("amount"), 700000);  // grosze, though the file has none
+  ASSERT_EQ(json.at("styles").size(), 1u);
+  EXPECT_THAT(json.at("styles").at(0).at("contests"), ElementsAre("krakow", "pradnik-bialy"));
+  EXPECT_THAT(check.out, AllOf(HasSubstr("pool of 100.50 PLN for 2 projects"), HasSubstr("1/OM"),
+                               HasSubstr("Ties: lower cost; then lot.")));
+}
+
+TEST_F(ImportTest, MixesWhereTheRuleAsksForBallots) {
+  Outcome check;
+  Json json = Filled(
+      "district.pb --rule equal-shares --completion add1 --ties more-votes,lot --exclusive 7,8",
+      &check);
+  EXPECT_EQ(check.status, 0) << check.err;
+  const Json& district = json.at("contests").at(0);
+  EXPECT_EQ(district.at("tally"), "mixed");
+  EXPECT_EQ(district.at("ballot"),
+            (Json{{"rule", "picks"}, {"min", 0}, {"max", 2}, {"marks", "approval"}}));
+  EXPECT_EQ(district.at("decision").at("method").at("step"), 100);  // one zloty
+  EXPECT_EQ(district.at("decision").at("exclusive"), Json::array({Json::array({"7", "8"})}));
+  json = Filled("city.pb --rule greedy --ties top-marks,lot", &check);
+  EXPECT_EQ(check.status, 0) << check.err;
+  EXPECT_EQ(json.at("contests").at(0).at("ballot"),
+            (Json{{"rule", "picks"}, {"min", 2}, {"max", 2}, {"marks", "ranked"}}));
+}
+
+TEST_F(ImportTest, LeavesPlaceholdersForOtherLanguages) {
+  const Outcome imported =
+      Run("budget import city.pb --rule greedy --ties id --languages pl,en --json");
+  ASSERT_EQ(imported.status, 0) << imported.err;
+  const Json json =
+      Json::parse(poll::StripTemplateComments(imported.json().at("template").get<std::string>()));
+  EXPECT_THAT(json.at("languages"), ElementsAre("pl", "en"));
+  EXPECT_EQ(json.at("contests").at(0).at("options").at(0).at("text"),
+            (Json{{"pl", "Park"}, {"en", "PUT-TEXT-HERE"}}));
+  EXPECT_EQ(json.at("title").at("en"), "PUT-TITLE-HERE");
+}
+
+TEST_F(ImportTest, SaysWhereAFileCannotBeAPool) {
+  const auto refused = [&](const std::string& from, const std::string& to, const std::string& why) {
+    std::string text = kDistrict;
+    text.replace(text.find(from), from.size(), to);
+    Put("bad.pb", text);
+    ExpectError("budget import bad.pb --rule greedy --ties lot", 2, why);
+  };
+  refused("7;3000;", "7;0;", "bad.pb: line 11, column 3: project 7: has no cost");
+  refused("8;4000;", "8;7001;",
+          "bad.pb: line 12, column 3: project 8: costs 7001, more than the 7000 of the whole pool");
+  refused("8;4000;", "7;4000;", "bad.pb");
+  refused("8;4000;", "8:1;4000;", "bad.pb: line 12, column 1: project 8:1: its id has");
+  refused("8;4000;", "8;many;", "bad.pb: line 12, column 3");
+  ExpectError("budget import district.pb district.pb --rule greedy --ties lot", 2,
+              "district.pb: is of the pool \"Prądnik Biały\", as district.pb is");
+  ExpectError("budget import district.pb --rule greedy --ties lower-cost", 2,
+              "--ties: a poll must have an outcome");
+  ExpectError("budget import district.pb --rule greedy --ties lot --lot 7,8", 2,
+              "--lot: lots are drawn when the poll is closed");
+  ExpectError("budget import city.pb district.pb --rule greedy --ties lot --exclusive 1/OM,8", 2,
+              "--exclusive: no file has all of the projects 1/OM,8");
 }
 
 }  // namespace

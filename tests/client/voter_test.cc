@@ -674,6 +674,30 @@ TEST(Answers, ThatTheRuleForbidsAreNamed) {
   }
 }
 
+TEST(Answers, ProjectsAreNamedByTheirNumbers) {
+  poll::Contest contest = MakeContest(crypto::Points{2, 3});
+  contest.decision = poll::Budget();
+  uint64_t cost = 0;
+  for (poll::Option& option : contest.options) {
+    option.project.emplace();
+    option.project->number = Cat("BO.", ++cost, "/30");
+    option.project->cost = cost;
+  }
+  EXPECT_EQ(ParseAnswer(contest, "BO.3/30, BO.1/30").value(), (ContestVotes{1, 0, 2}));
+  EXPECT_EQ(ParseAnswer(contest, "c,BO.1/30").value(), (ContestVotes{1, 0, 2}));
+  EXPECT_FALSE(ParseAnswer(contest, "c,BO.3/30").ok());  // the same project
+  EXPECT_THAT(std::string(ParseAnswer(contest, "3,1").status().message()),
+              HasSubstr("the options are BO.1/30, BO.2/30, BO.3/30"));
+  EXPECT_EQ(DescribeAnswer(contest, {1, 0, 2}, "pl"), "BO.1/30 Ą: 1, BO.3/30 Ć: 2");
+
+  contest.rule = crypto::Picks{2, 3};
+  contest.tally = poll::TallyKind::kMixed;
+  contest.cost_limit = 4;
+  EXPECT_TRUE(ParseAnswer(contest, "BO.1/30,BO.3/30").ok());
+  EXPECT_THAT(std::string(ParseAnswer(contest, "BO.2/30,BO.3/30").status().message()),
+              HasSubstr("would be void: it picks projects for 5, more than 4"));
+}
+
 TEST(Answers, AnOptionMayBeCalledBlank) {
   poll::Contest contest = MakeContest(crypto::Choose{0, 1, 3});
   contest.options[1].id = "blank";

@@ -620,45 +620,6 @@ TEST(FormatRational, RoundsHalfUp) {
   EXPECT_EQ(FormatRational(mpq_class(0), 2), "0.00");
 }
 
-TEST(DescribeRule, NamesEverythingThatCanChangeAnOutcome) {
-  const Profile profile = FourVoters();
-  BudgetRule rule = By(EqualShares{.completion = Completion::kAdd1, .then_greedy = true},
-                       {TieStep::kLowerCost, TieStep::kLot});
-  rule.lot = {2, 0};
-  rule.exclusions = {{0, 1}};
-  rule.threshold = Threshold{.of = Key::kVotes, .at_least = {10, 100}, .of_ballots = true};
-  // Each change of the rule changes the text.
-  std::vector<std::vector<std::string>> texts = {DescribeRule(rule, profile)};
-  const auto add = [&](auto change) {
-    BudgetRule other = rule;
-    change(other, std::get<EqualShares>(other.method));
-    texts.push_back(DescribeRule(other, profile));
-  };
-  add([](BudgetRule&, EqualShares& s) { s.utility = Utility::kPoints; });
-  add([](BudgetRule&, EqualShares& s) { s.start = Start::kExact; });
-  add([](BudgetRule&, EqualShares& s) { s.start = Start::kWhole; });
-  add([](BudgetRule&, EqualShares& s) { s.step = 2; });
-  add([](BudgetRule&, EqualShares& s) { s.completion = Completion::kNone; });
-  add([](BudgetRule&, EqualShares& s) { s.completion = Completion::kAdd1Exhaustive; });
-  add([](BudgetRule&, EqualShares& s) { s.then_greedy = false; });
-  add([](BudgetRule&, EqualShares& s) { s.comparison = true; });
-  add([](BudgetRule&, EqualShares& s) { s.greedy.key = Key::kVotes; });
-  add([](BudgetRule&, EqualShares& s) { s.greedy.misfit = Misfit::kStop; });
-  add([](BudgetRule&, EqualShares& s) {
-    s.greedy = {.misfit = Misfit::kStop, .continuation = Ratio{4, 5}};
-  });
-  add([](BudgetRule& r, EqualShares&) { r.ties = {TieStep::kLot}; });
-  add([](BudgetRule& r, EqualShares&) { r.lot = {0, 2}; });
-  add([](BudgetRule& r, EqualShares&) { r.exclusions = {}; });
-  add([](BudgetRule& r, EqualShares&) { r.exclusions = {{0, 2}}; });
-  add([](BudgetRule& r, EqualShares&) { r.threshold.reset(); });
-  add([](BudgetRule& r, EqualShares&) { r.threshold->of_ballots = false; });
-  add([](BudgetRule& r, EqualShares&) { r.threshold->of = Key::kPoints; });
-  add([](BudgetRule& r, EqualShares&) { r.method = kSkip; });
-  std::sort(texts.begin(), texts.end());
-  EXPECT_EQ(std::adjacent_find(texts.begin(), texts.end()), texts.end());
-}
-
 // --- Random votes ---
 
 uint64_t Draw(std::mt19937_64& random, uint64_t below) { return random() % below; }

@@ -688,7 +688,7 @@ TEST(RehearsalOf, ChangesNameLabelAndTimesOnly) {
 }
 
 TEST(DefinitionTemplate, ParsesOnceItsPlaceholdersAreFilledIn) {
-  for (const char* kind : {"referendum", "survey", "consultation"}) {
+  for (const char* kind : {"referendum", "survey", "consultation", "budget"}) {
     const auto text = DefinitionTemplate(kind);
     ASSERT_TRUE(text.ok()) << kind;
     std::string filled = StripTemplateComments(*text);
@@ -731,7 +731,7 @@ TEST(DefinitionTemplate, ExplainsEveryFieldOfTheTopLevel) {
 TEST(DefinitionTemplate, NamesTheKnownKinds) {
   const auto text = DefinitionTemplate("election");
   EXPECT_EQ(text.status().code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(Message(text.status()), HasSubstr("referendum, survey and consultation"));
+  EXPECT_THAT(Message(text.status()), HasSubstr("referendum, survey, consultation and budget"));
 }
 
 TEST(DefinitionTemplate, CommentsAreRefusedUntilTheyAreStripped) {

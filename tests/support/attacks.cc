@@ -83,6 +83,32 @@ ElectionPtr Finish(ElectionPtr e) {
   return e;
 }
 
+constexpr std::string_view kPoints = R"("ballot":{"rule":"points","k":2},"tally":"homomorphic")";
+constexpr std::string_view kPicks =
+    R"("ballot":{"rule":"picks","min":0,"max":2,"marks":"approval"},"tally":"mixed")";
+constexpr std::string_view kGreedy = R"({"rule":"greedy","by":"points","misfit":"skip"})";
+constexpr std::string_view kShares =
+    R"({"rule":"equal-shares","utility":"cost","start":"exact","completion":"none",)"
+    R"("then_greedy":false,"compare":false})";
+
+/// A poll of one pool of 90, with three projects of 60, 30 and 30.
+ElectionOptions ABudget(std::string_view ballot, std::string_view method, std::string_view ties) {
+  std::string projects;
+  for (int i = 1; i <= 3; ++i) {
+    projects += base::Cat(i == 1 ? "" : ",", R"({"id":"p)", i, R"(","text":{"en":"P","pl":"P"},)",
+                          R"("project":{"number":")", i, R"(/30","cost":)", i == 1 ? 60 : 30, "}}");
+  }
+  ElectionOptions options;
+  options.styles = 1;
+  options.style_contests = {{"city"}};
+  options.contests_json = base::Cat(
+      R"([{"id":"city","title":{"en":"City","pl":"Miasto"},"question":{"en":"?","pl":"?"},)",
+      R"("options":[)", projects, "],", ballot, R"(,"decision":{"rule":"budget","amount":90,)",
+      R"("currency":"PLN","decimals":0,"method":)", method,
+      R"(,"threshold":{"rule":"none"},"exclusive":[],"ties":)", ties, "}}]");
+  return options;
+}
+
 ElectionPtr UpToClosing(const ElectionOptions& options = {}) {
   ElectionPtr e = NewOpen(options);
   e->Vote();
@@ -677,6 +703,27 @@ std::vector<Attack> Make() {
     e->PublishRegisters();
     e->Decrypt(1, 0);
     e->Append(poll::Lot{.outcome = "a draw that suits", .approvals = {}});
+    return e;
+  });
+  add("DecryptedBeforeTheLotOfABudget", "decryption.lot-missing", [] {
+    ElectionPtr e = UpToClosing(ABudget(kPoints, kGreedy, R"(["lot"])"));
+    e->PublishRegisters();
+    e->Decrypt(1, 0);
+    e->Append(poll::Lot{.outcome = "ball 7", .approvals = {}});
+    e->DecryptAll();
+    e->Certify();
+    return e;
+  });
+  add("FalseFundedProject", "certificate.differs", [] {
+    return Finish(WithPayload<poll::Certified>(
+        // The last funded project, before two amounts.
+        [](poll::Certified& p) { p.body[p.body.size() - 18] ^= 3; }, false,
+        ABudget(kPoints, kGreedy, R"(["lower-number"])")));
+  });
+  add("PaperForACountOfBallots", "paper.ballots-needed", [] {
+    ElectionPtr e = UpToClosing(ABudget(kPicks, kShares, R"(["lower-number"])"));
+    e->PublishRegisters();
+    e->Append(poll::PaperCounted{.style = 0, .cards = 1, .votes = {{1, 0, 0}}, .approvals = {}});
     return e;
   });
   add("PaperOfMoreThanTheRoll", "paper.exceeds-roll", [] {
