@@ -64,14 +64,15 @@ void CheckManyBallots(benchmark::State& state) {
     encoded.push_back(EncodeBallot(setup.Make()));
   }
   for (auto _ : state) {
-    std::vector<Ballot> ballots;
-    std::vector<std::vector<vartime::Element>> elements(count);
+    std::vector<EncodedBallot> in;
     for (size_t i = 0; i < count; ++i) {
-      ballots.push_back(
-          *DecodeBallot(setup.context.shape, encoded[i % encoded.size()], &elements[i]));
+      in.push_back({&setup.context.shape, encoded[i % encoded.size()]});
     }
+    const auto ballots = DecodeBallots(in);
     std::vector<BallotToCheck> items;
-    for (size_t i = 0; i < count; ++i) items.push_back({&setup.context, &ballots[i], elements[i]});
+    for (const auto& ballot : ballots) {
+      items.push_back({&setup.context, &ballot->ballot, ballot->elements});
+    }
     for (const absl::Status& verdict : CheckBallots(items)) {
       if (!verdict.ok()) state.SkipWithError("a valid ballot was refused");
     }

@@ -788,13 +788,14 @@ std::string EncodeBallot(const Ballot& ballot) {
 
 namespace {
 
-/// The points of an encoded ballot of the right size, decoded all at once.
+/// The points of encoded ballots of the right size, decoded all at once.
 struct DecodedPoints {
-  DecodedPoints(const BallotShape& shape, std::string_view bytes) {
+  void Take(const EncodedBallot& ballot) {
+    const BallotShape& shape = *ballot.shape;
     size_t at = sizeof(Ballot::revision);
     const auto take = [&](size_t count) {
       for (size_t i = 0; i < count; ++i, at += 32) {
-        std::copy_n(base::Data(bytes) + at, 32, encoded.emplace_back().begin());
+        std::copy_n(base::Data(ballot.bytes) + at, 32, encoded.emplace_back().begin());
       }
     };
     take(1);
@@ -804,6 +805,8 @@ struct DecodedPoints {
     take(vectors);
     take(1 + vectors);
     take(shape.degree());
+  }
+  void Decode() {
     points.resize(encoded.size());
     elements.resize(encoded.size());
     valid = std::make_unique<bool[]>(encoded.size());
@@ -818,8 +821,9 @@ struct DecodedPoints {
 // Reads the fields of a ballot whose size was checked; keeps the first error.
 class BallotReader {
  public:
-  BallotReader(std::string_view bytes, const DecodedPoints& decoded)
-      : reader_(bytes), decoded_(decoded) {}
+  /// The ballot's points begin at `first_point` of `decoded`.
+  BallotReader(std::string_view bytes, const DecodedPoints& decoded, size_t first_point)
+      : reader_(bytes), decoded_(decoded), next_point_(first_point) {}
 
   uint16_t Revision() {
     const uint16_t revision = reader_.U16();
@@ -844,6 +848,7 @@ class BallotReader {
   Scalar AnyScalar(std::string_view field) { return Value(Scalar::Decode(reader_.Raw(32)), field); }
   void SetPlace(std::string place) { place_ = std::move(place); }
   const absl::Status& status() const { return status_; }
+  size_t next_point() const { return next_point_; }
 
  private:
   template <typename T>
@@ -858,22 +863,12 @@ class BallotReader {
 
   base::Reader reader_;
   const DecodedPoints& decoded_;
-  size_t next_point_ = 0;
+  size_t next_point_;
   std::string place_;
   absl::Status status_;
 };
 
-}  // namespace
-
-absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view bytes,
-                                    std::vector<vartime::Element>* elements) {
-  const size_t size = shape.encoded_size();
-  if (bytes.size() != size) {
-    return Malformed(base::Cat("a ballot of ", bytes.size(), " bytes; one of style ", shape.style,
-                               " has ", size));
-  }
-  DecodedPoints decoded(shape, bytes);
-  BallotReader reader(bytes, decoded);
+Ballot ReadBallot(const BallotShape& shape, BallotReader& reader) {
   Ballot ballot;
   ballot.revision = reader.Revision();
   ballot.ballot_key = reader.NonIdentity("ballot key");
@@ -921,9 +916,45 @@ absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view b
   }
   reader.SetPlace("proof: ");
   proof.tau = reader.AnyScalar("tau");
-  if (!reader.status().ok()) return reader.status();
-  if (elements != nullptr) *elements = std::move(decoded.elements);
   return ballot;
+}
+
+}  // namespace
+
+std::vector<absl::StatusOr<DecodedBallot>> DecodeBallots(std::span<const EncodedBallot> ballots) {
+  std::vector<absl::StatusOr<DecodedBallot>> out;
+  out.reserve(ballots.size());
+  DecodedPoints decoded;
+  for (const EncodedBallot& ballot : ballots) {
+    const size_t size = ballot.shape->encoded_size();
+    if (ballot.bytes.size() == size) {
+      out.push_back(DecodedBallot());
+      decoded.Take(ballot);
+    } else {
+      out.push_back(
+          Malformed(base::Cat("a ballot of ", ballot.bytes.size(), " bytes; one of style ",
+                              ballot.shape->style, " has ", size)));
+    }
+  }
+  decoded.Decode();
+  size_t first = 0;
+  for (size_t i = 0; i < ballots.size(); ++i) {
+    if (!out[i].ok()) continue;
+    BallotReader reader(ballots[i].bytes, decoded, first);
+    out[i]->ballot = ReadBallot(*ballots[i].shape, reader);
+    const auto begin = decoded.elements.begin() + static_cast<ptrdiff_t>(first);
+    first = reader.next_point();
+    out[i]->elements.assign(begin, decoded.elements.begin() + static_cast<ptrdiff_t>(first));
+    if (!reader.status().ok()) out[i] = reader.status();
+  }
+  return out;
+}
+
+absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view bytes) {
+  const EncodedBallot one{&shape, bytes};
+  auto decoded = std::move(DecodeBallots({&one, 1})[0]);
+  if (!decoded.ok()) return decoded.status();
+  return std::move(decoded->ballot);
 }
 
 std::vector<absl::Status> CheckBallots(std::span<const BallotToCheck> ballots) {

@@ -172,17 +172,26 @@ Hash32 OpenedFingerprint(const Hash32& opening, const BallotShape& shape,
 /// E.. | z_b | per contest z f.. | tau. All counts follow from the shape.
 std::string EncodeBallot(const Ballot& ballot);
 /// Strict: canonical points and scalars, exact size, the identity where the protocol allows it
-/// only, revision >= 1. `elements`, if given, becomes the coordinates of all its points, in the
-/// order of the bytes: what checking needs. Errors: Reject("ballot.malformed"),
-/// Reject("point.not-canonical"), Reject("point.identity"), Reject("scalar.not-canonical"), with
-/// the field's name.
-absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view bytes,
-                                    std::vector<vartime::Element>* elements = nullptr);
+/// only, revision >= 1. Errors: Reject("ballot.malformed"), Reject("point.not-canonical"),
+/// Reject("point.identity"), Reject("scalar.not-canonical"), with the field's name.
+absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view bytes);
+
+/// A ballot with the coordinates of its points, in the order of its bytes: what checking needs.
+struct DecodedBallot {
+  Ballot ballot;
+  std::vector<vartime::Element> elements;
+};
+struct EncodedBallot {
+  const BallotShape* shape;
+  std::string_view bytes;
+};
+/// The same for many, faster; out[i] is the verdict on ballots[i].
+std::vector<absl::StatusOr<DecodedBallot>> DecodeBallots(std::span<const EncodedBallot> ballots);
 
 struct BallotToCheck {
   const BallotContext* context;
   const Ballot* ballot;
-  /// What DecodeBallot gave together with `ballot`; if empty, it is computed.
+  /// What DecodeBallots gave together with `ballot`; if empty, it is computed.
   std::span<const vartime::Element> elements = {};
 };
 /// Tokens and proof of each ballot; out[i] is the verdict on in[i], the same as if it were checked

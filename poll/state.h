@@ -36,12 +36,6 @@ struct RawPayload {
   std::string_view bytes;
 };
 
-/// A ballot with the coordinates of its points, in the order of its bytes.
-struct DecodedBallot {
-  crypto::Ballot ballot;
-  std::vector<crypto::vartime::Element> elements;
-};
-
 /// A payload that was decoded and, for ballots and register parts, whose proofs hold. Only the two
 /// functions below make one, so that nothing unchecked reaches the state.
 class CheckedPayload {
@@ -54,11 +48,11 @@ class CheckedPayload {
  private:
   friend struct PayloadChecks;
   friend class State;
-  CheckedPayload(Payload payload, std::optional<DecodedBallot> ballot, const Hash32& hash)
+  CheckedPayload(Payload payload, std::optional<crypto::DecodedBallot> ballot, const Hash32& hash)
       : payload_(std::move(payload)), ballot_(std::move(ballot)), hash_(hash) {}
 
   Payload payload_;
-  std::optional<DecodedBallot> ballot_;  // kBallotCast only
+  std::optional<crypto::DecodedBallot> ballot_;  // kBallotCast only
   Hash32 hash_;
 };
 
@@ -69,8 +63,11 @@ std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(const Definition* defi
                                                           const PollContext* context,
                                                           std::span<const RawPayload> payloads);
 
-/// Decodes a payload whose proofs were checked before, and does not check them again. Only
+/// Decodes payloads whose proofs were checked before, and does not check them again. Only
 /// Replay::Trust says when.
+std::vector<absl::StatusOr<CheckedPayload>> DecodeStored(const Definition* definition,
+                                                         const PollContext* context,
+                                                         std::span<const RawPayload> payloads);
 absl::StatusOr<CheckedPayload> DecodeStored(const Definition* definition,
                                             const PollContext* context, const RawPayload& payload);
 
@@ -307,7 +304,7 @@ class State {
   void SetPublicShares();
   /// Once all trustees dealt and all issuers joined.
   absl::Status SetContext(const Hash32& opening);
-  void AddBallot(const DecodedBallot& decoded, uint16_t style, bool add);
+  void AddBallot(const crypto::DecodedBallot& decoded, uint16_t style, bool add);
   absl::StatusOr<size_t> RollSlot(const Point& credential) const;
   std::vector<uint64_t> InRegisters(uint8_t mask) const;
   absl::Status CheckEligibility(uint32_t sealing_issuer) const;

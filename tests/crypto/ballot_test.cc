@@ -351,13 +351,54 @@ TEST(BallotTest, CoordinatesThatCameWithABallotGiveTheSameVerdict) {
   const TestPoll poll({{"c", Choose{0, 1, 2}}, {"d", Points{.k = 2, .n = 3}}});
   for (const bool valid : {true, false}) {
     const Ballot ballot = valid ? poll.Vote({{0, 1}, {2, 1, 0}}) : poll.Forge({{1, 1}, {2, 1, 0}});
-    std::vector<vartime::Element> elements;
-    const auto decoded = DecodeBallot(poll.context.shape, EncodeBallot(ballot), &elements);
-    ASSERT_THAT(decoded, Ok());
-    const BallotToCheck item{&poll.context, &*decoded, elements};
+    const std::string bytes = EncodeBallot(ballot);
+    const EncodedBallot encoded{&poll.context.shape, bytes};
+    const auto decoded = DecodeBallots({&encoded, 1});
+    ASSERT_THAT(decoded[0], Ok());
+    const BallotToCheck item{&poll.context, &decoded[0]->ballot, decoded[0]->elements};
     EXPECT_EQ(CheckBallots({&item, 1})[0], poll.Check(ballot));
     EXPECT_EQ(poll.Check(ballot).ok(), valid);
   }
+}
+
+// Of two shapes and of wrong sizes, with one field changed in every third: as if each were alone.
+TEST(BallotTest, DecodingTogetherGivesEachTheVerdictItGetsAlone) {
+  const TestPoll small({{"c", Choose{0, 1, 2}}});
+  const TestPoll large({{"c", Choose{0, 1, 2}}, {"d", Points{.k = 2, .n = 3}}});
+  const std::string of_small = EncodeBallot(small.Vote({{1, 0}}));
+  const std::string of_large = EncodeBallot(large.Vote({{0, 1}, {2, 1, 0}}));
+  std::vector<std::string> bytes;
+  std::vector<const TestPoll*> polls;
+  for (size_t at = 2; at + 32 <= of_large.size(); at += 32) {
+    bytes.push_back(of_large);
+    bytes.back().replace(at, 32, 32, at % 64 == 2 ? '\xff' : '\0');
+    polls.push_back(&large);
+    bytes.push_back(of_small);
+    polls.push_back(&small);
+    bytes.push_back(of_small.substr(at % 3));
+    polls.push_back(at % 2 == 0 ? &small : &large);
+    bytes.push_back(of_large);
+    polls.push_back(&large);
+  }
+  std::vector<EncodedBallot> encoded;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    encoded.push_back({&polls[i]->context.shape, bytes[i]});
+  }
+  const auto together = DecodeBallots(encoded);
+  size_t refused = 0;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    const auto alone = DecodeBallot(*encoded[i].shape, bytes[i]);
+    ASSERT_EQ(together[i].status(), alone.status()) << i;
+    if (!alone.ok()) {
+      ++refused;
+      continue;
+    }
+    EXPECT_EQ(EncodeBallot(together[i]->ballot), bytes[i]) << i;
+    const BallotToCheck item{&polls[i]->context, &together[i]->ballot, together[i]->elements};
+    EXPECT_EQ(CheckBallots({&item, 1})[0], polls[i]->Check(*alone)) << i;
+  }
+  EXPECT_GT(refused, bytes.size() / 4);
+  EXPECT_LT(refused, bytes.size() * 3 / 4);
 }
 
 TEST(BallotTest, ContextWithTooFewKeysOrIssuersIsNotTheBallotsFault) {
