@@ -473,36 +473,41 @@ std::string BrokenEquation(const BallotShape& shape, size_t equation) {
   return "the votes do not obey the rules";
 }
 
-/// Adds right side minus left side of each equation of section 6, times its weight.
-void AddEquations(const Proof& p, std::span<const Scalar> weights, vartime::Batch& batch) {
+/// Adds right side minus left side of equations first .. first + count - 1 of section 6, each times
+/// its weight. `weights`: of all equations of this proof.
+void AddEquations(const Proof& p, std::span<const Scalar> weights, size_t first, size_t count,
+                  vartime::Batch& batch) {
   const Ballot& ballot = *p.ballot;
   const vartime::Element* encrypted = p.elements.data();
   const vartime::Element* proven = encrypted + 1;
   for (const Ciphertext& contest : ballot.contests) proven += 1 + contest.C.size();
   Scalar base;
-  // x X + M - s G = 0 for a point X, its commitment M and the response s.
-  const auto linear = [&](const Scalar& weight, const Scalar& response) {
-    if (!weight.IsZero()) {
-      base = base - weight * response;
+  size_t equation = 0;
+  const auto wanted = [&] { return equation - first < count; };
+  // x X + M - s G - z K = 0 for a point X, its commitment M and the response s; of slots also z, K.
+  const auto linear = [&](const Scalar& s, const Scalar* z, const Point* K) {
+    if (wanted()) {
+      const Scalar& weight = weights[equation];
+      base = base - weight * s;
       batch.Add(weight * p.x, *encrypted);
       batch.Add(weight, *proven);
+      if (z != nullptr) batch.AddShared(-(weight * *z), *K);
     }
+    ++equation;
     ++encrypted;
     ++proven;
   };
-  auto weight = weights.begin();
-  linear(*weight++, ballot.proof.z_b);
+  linear(ballot.proof.z_b, nullptr, nullptr);
   for (const BallotProof::Contest& contest : ballot.proof.contests) {
-    linear(*weight++, contest.z);
-    for (size_t i = 0; i < contest.f.size(); ++i, ++weight) {
-      if (!weight->IsZero()) batch.AddShared(-(*weight * contest.z), p.context->keys[i]);
-      linear(*weight, contest.f[i]);
+    linear(contest.z, nullptr, nullptr);
+    for (size_t i = 0; i < contest.f.size(); ++i) {
+      linear(contest.f[i], &contest.z, &p.context->keys[i]);
     }
   }
-  if (!weight->IsZero()) {
-    base = base - *weight * p.value;
-    batch.AddPedersenH(-(*weight * ballot.proof.tau));
-    Scalar power = *weight;
+  if (wanted()) {
+    Scalar power = weights[equation];
+    base = base - power * p.value;
+    batch.AddPedersenH(-(power * ballot.proof.tau));
     for (size_t j = 0; j < ballot.proof.E.size(); ++j, ++proven) {
       batch.Add(power, *proven);
       power = power * p.x;
@@ -511,43 +516,38 @@ void AddEquations(const Proof& p, std::span<const Scalar> weights, vartime::Batc
   batch.AddBase(base);
 }
 
-bool AllHold(std::span<const Proof* const> proofs) {
+/// *verdicts[i], which is OK before, becomes the verdict on proofs[i].
+void CheckProofs(std::span<const Proof> proofs, Together together,
+                 std::span<absl::Status* const> verdicts) {
+  // proofs[i] has weights ends[i - 1] .. ends[i] - 1.
+  std::vector<size_t> ends;
   size_t equations = 0;
-  for (const Proof* proof : proofs) equations += EquationCount(proof->context->shape);
+  for (const Proof& proof : proofs) {
+    ends.push_back(equations += EquationCount(proof.context->shape));
+  }
   const std::vector<Scalar> weights = vartime::Batch::Weights(equations);
-  std::span<const Scalar> left = weights;
-  vartime::Batch batch;
-  for (const Proof* proof : proofs) {
-    AddEquations(*proof, left, batch);
-    left = left.subspan(EquationCount(proof->context->shape));
+  const auto begin_of = [&](size_t i) { return i == 0 ? 0 : ends[i - 1]; };
+  const auto count_of = [&](size_t i) { return ends[i] - begin_of(i); };
+  const auto add = [&](size_t i, size_t first, size_t count, vartime::Batch& batch) {
+    AddEquations(proofs[i], std::span(weights).subspan(begin_of(i), count_of(i)), first, count,
+                 batch);
+  };
+  const auto failures =
+      vartime::FindFailures(proofs.size(), together, [&](size_t first, size_t count) {
+        vartime::Batch batch;
+        for (size_t i = first; i < first + count; ++i) add(i, 0, count_of(i), batch);
+        return batch;
+      });
+  const std::vector<size_t> broken =
+      vartime::FirstFailing(failures, count_of, [&](size_t i, size_t first, size_t count) {
+        vartime::Batch batch;
+        add(i, first, count, batch);
+        return batch;
+      });
+  for (size_t f = 0; f < failures.size(); ++f) {
+    const size_t i = failures[f].item;
+    *verdicts[i] = ProofInvalid(BrokenEquation(proofs[i].context->shape, broken[f]));
   }
-  return batch.IsIdentity();
-}
-
-/// One by one: the first equation that does not hold.
-absl::Status CheckProof(const Proof& proof) {
-  const BallotShape& shape = proof.context->shape;
-  std::vector<Scalar> weights(EquationCount(shape));
-  for (size_t i = 0; i < weights.size(); ++i) {
-    weights[i] = Scalar::FromU64(1);
-    vartime::Batch batch;
-    AddEquations(proof, weights, batch);
-    if (!batch.IsIdentity()) return ProofInvalid(BrokenEquation(shape, i));
-    weights[i] = Scalar();
-  }
-  return absl::OkStatus();
-}
-
-/// proofs[i] gets the verdict *verdicts[i], which is OK before.
-void CheckProofs(std::span<const Proof* const> proofs, std::span<absl::Status* const> verdicts) {
-  if (proofs.empty() || AllHold(proofs)) return;
-  if (proofs.size() == 1) {
-    *verdicts[0] = CheckProof(*proofs[0]);
-    return;
-  }
-  const size_t half = proofs.size() / 2;
-  CheckProofs(proofs.first(half), verdicts.first(half));
-  CheckProofs(proofs.subspan(half), verdicts.subspan(half));
 }
 
 absl::Status CheckForms(const BallotContext& context, const Ballot& ballot) {
@@ -957,11 +957,10 @@ absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view b
   return std::move(decoded->ballot);
 }
 
-std::vector<absl::Status> CheckBallots(std::span<const BallotToCheck> ballots) {
+std::vector<absl::Status> CheckBallots(std::span<const BallotToCheck> ballots, Together together) {
   std::vector<absl::Status> verdicts(ballots.size());
   std::vector<Proof> proofs;
   proofs.reserve(ballots.size());
-  std::vector<const Proof*> to_check;
   std::vector<absl::Status*> verdicts_on;
   for (size_t i = 0; i < ballots.size(); ++i) {
     verdicts[i] = CheckForms(*ballots[i].context, *ballots[i].ballot);
@@ -970,10 +969,9 @@ std::vector<absl::Status> CheckBallots(std::span<const BallotToCheck> ballots) {
   for (size_t i = 0; i < ballots.size(); ++i) {
     if (!verdicts[i].ok()) continue;
     proofs.push_back(ReadProof(ballots[i]));
-    to_check.push_back(&proofs.back());
     verdicts_on.push_back(&verdicts[i]);
   }
-  CheckProofs(to_check, verdicts_on);
+  CheckProofs(proofs, together, verdicts_on);
   return verdicts;
 }
 

@@ -14,6 +14,7 @@
 #include "crypto/hash.h"
 #include "crypto/token.h"
 #include "crypto/transcript.h"
+#include "crypto/vartime/search.h"
 
 namespace urna::crypto {
 
@@ -194,12 +195,15 @@ struct BallotToCheck {
   /// What DecodeBallots gave together with `ballot`; if empty, it is computed.
   std::span<const vartime::Element> elements = {};
 };
+using vartime::Together;
 /// Tokens and proof of each ballot; out[i] is the verdict on in[i], the same as if it were checked
-/// alone: the proofs of many are one multi-scalar multiplication, and when that fails, halves of it
-/// are tried until the ballots are found that are to blame. Errors: Reject("token.invalid"),
-/// Reject("ballot.proof-invalid"); for a ballot that DecodeBallot would not return,
-/// Reject("ballot.malformed"); FailedPrecondition for a context with too few keys or issuers.
-std::vector<absl::Status> CheckBallots(std::span<const BallotToCheck> ballots);
+/// alone, whatever `together` says: the proofs of many are one multi-scalar multiplication, of
+/// which parts are tried when it fails, until the equations are found that do not hold. Errors:
+/// Reject("token.invalid"), Reject("ballot.proof-invalid") with the first such equation; for a
+/// ballot that DecodeBallot would not return, Reject("ballot.malformed"); FailedPrecondition for a
+/// context with too few keys or issuers.
+std::vector<absl::Status> CheckBallots(std::span<const BallotToCheck> ballots,
+                                       Together together = Together::kAll);
 
 /// The transcript up to challenge y, shared by prover and verifier: everything a ballot says but
 /// its proof's commitments.

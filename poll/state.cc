@@ -140,7 +140,8 @@ void CheckRegisterParts(const PollContext* context, std::span<absl::StatusOr<Dec
   }
 }
 
-void CheckBallotProofs(const PollContext* context, std::span<absl::StatusOr<Decoded>> decoded) {
+void CheckBallotProofs(const PollContext* context, crypto::Together together,
+                       std::span<absl::StatusOr<Decoded>> decoded) {
   std::vector<crypto::BallotToCheck> ballots;
   std::vector<absl::StatusOr<Decoded>*> owners;
   for (absl::StatusOr<Decoded>& one : decoded) {
@@ -149,7 +150,7 @@ void CheckBallotProofs(const PollContext* context, std::span<absl::StatusOr<Deco
     ballots.push_back({&context->styles[cast.style], &one->ballot->ballot, one->ballot->elements});
     owners.push_back(&one);
   }
-  const std::vector<absl::Status> verdicts = crypto::CheckBallots(ballots);
+  const std::vector<absl::Status> verdicts = crypto::CheckBallots(ballots, together);
   for (size_t b = 0; b < ballots.size(); ++b) {
     if (!verdicts[b].ok()) *owners[b] = verdicts[b];
   }
@@ -178,10 +179,11 @@ struct PayloadChecks {
 
 std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(const Definition* definition,
                                                           const PollContext* context,
-                                                          std::span<const RawPayload> payloads) {
+                                                          std::span<const RawPayload> payloads,
+                                                          crypto::Together together) {
   auto decoded = DecodeAll(definition, context, payloads);
   CheckRegisterParts(context, decoded);
-  CheckBallotProofs(context, decoded);
+  CheckBallotProofs(context, together, decoded);
   return PayloadChecks::Take(std::move(decoded), payloads);
 }
 

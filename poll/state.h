@@ -59,9 +59,10 @@ class CheckedPayload {
 /// Decodes payloads and checks what does not depend on the state's course: ballot proofs, tokens,
 /// register entries. Expensive, pure, safe from any thread. out[i] is the verdict on payloads[i],
 /// the same as if it were checked alone. `definition` and `context` may be null before they exist.
-std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(const Definition* definition,
-                                                          const PollContext* context,
-                                                          std::span<const RawPayload> payloads);
+/// `together`: what is cheapest for the ballots' proofs.
+std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(
+    const Definition* definition, const PollContext* context, std::span<const RawPayload> payloads,
+    crypto::Together together = crypto::Together::kAll);
 
 /// Decodes payloads whose proofs were checked before, and does not check them again. Only
 /// Replay::Trust says when.

@@ -339,12 +339,51 @@ TEST(BallotTest, VerdictsDoNotDependOnWhatElseIsChecked) {
   std::vector<BallotToCheck> items;
   for (size_t i = 0; i < ballots.size(); ++i) items.push_back({contexts[i], &ballots[i]});
   const std::vector<absl::Status> together = CheckBallots(items);
+  const std::vector<absl::Status> each = CheckBallots(items, Together::kEach);
   size_t refused = 0;
   for (size_t i = 0; i < items.size(); ++i) {
     EXPECT_EQ(together[i], CheckBallots({&items[i], 1})[0]) << i;
+    EXPECT_EQ(together[i], each[i]) << i;
     if (!together[i].ok()) ++refused;
   }
   EXPECT_EQ(refused, 19u);
+}
+
+// Of every equation of section 6 one false, alone and before another.
+TEST(BallotTest, TheFirstEquationThatDoesNotHoldIsNamed) {
+  const TestPoll poll({{"c", Choose{0, 1, 2}}, {"d", Score{.max = 2, .n = 1}}});
+  const std::vector<std::pair<std::function<void(BallotProof&)>, std::string>> faults = {
+      {[](BallotProof& p) { p.z_b = p.z_b + One(); }, "the ballot key did not sign this ballot"},
+      {[](BallotProof& p) { p.contests[0].z = p.contests[0].z + One(); },
+       "contest c: R is not what was proven"},
+      {[](BallotProof& p) { p.contests[0].f[0] = One(); },
+       "contest c, slot 0: C is not what was proven"},
+      {[](BallotProof& p) { p.contests[0].f[1] = One(); },
+       "contest c, slot 1: C is not what was proven"},
+      {[](BallotProof& p) { p.contests[1].z = p.contests[1].z + One(); },
+       "contest d: R is not what was proven"},
+      {[](BallotProof& p) { p.contests[1].f[0] = One(); },
+       "contest d, slot 0: C is not what was proven"},
+      {[](BallotProof& p) { p.tau = p.tau + One(); }, "the votes do not obey the rules"}};
+  std::vector<Ballot> ballots;
+  std::vector<std::string> reasons;
+  for (size_t first = 0; first < faults.size(); ++first) {
+    for (size_t second = first; second < faults.size(); ++second) {
+      Ballot& ballot = ballots.emplace_back(poll.Vote({{1, 0}, {2}}));
+      faults[first].first(ballot.proof);
+      if (second != first) faults[second].first(ballot.proof);
+      reasons.push_back(faults[first].second);
+    }
+  }
+  std::vector<BallotToCheck> items;
+  for (const Ballot& ballot : ballots) items.push_back({&poll.context, &ballot});
+  for (const Together together : {Together::kAll, Together::kEach}) {
+    const std::vector<absl::Status> verdicts = CheckBallots(items, together);
+    for (size_t i = 0; i < items.size(); ++i) {
+      EXPECT_THAT(verdicts[i], IsRejected("ballot.proof-invalid")) << i;
+      EXPECT_NE(verdicts[i].message().find(reasons[i]), std::string::npos) << verdicts[i];
+    }
+  }
 }
 
 TEST(BallotTest, CoordinatesThatCameWithABallotGiveTheSameVerdict) {
