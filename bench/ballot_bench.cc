@@ -99,14 +99,15 @@ void CheckManyBallots(benchmark::State& state) {
     encoded.push_back(EncodeBallot(setup.Make()));
   }
   for (auto _ : state) {
-    std::vector<Ballot> ballots;
-    std::vector<std::vector<vartime::Element>> elements(count);
+    std::vector<EncodedBallot> in;
     for (size_t i = 0; i < count; ++i) {
-      ballots.push_back(
-          *DecodeBallot(setup.context.shape, encoded[i % encoded.size()], &elements[i]));
+      in.push_back({&setup.context.shape, encoded[i % encoded.size()]});
     }
+    const auto ballots = DecodeBallots(in);
     std::vector<BallotToCheck> items;
-    for (size_t i = 0; i < count; ++i) items.push_back({&setup.context, &ballots[i], elements[i]});
+    for (const auto& ballot : ballots) {
+      items.push_back({&setup.context, &ballot->ballot, ballot->elements});
+    }
     for (const absl::Status& verdict : CheckBallots(items)) {
       if (!verdict.ok()) state.SkipWithError("a valid ballot was refused");
     }
@@ -120,26 +121,40 @@ BENCHMARK(CheckManyBallots)
     ->ArgsProduct({{1, 4}, {16, 64, 256, 1024}})
     ->Unit(benchmark::kMillisecond);
 
-/// A flood: every ballot's proof is false.
+/// Some of 64 ballots' proofs are false; a flood is where all are.
 void CheckInvalidBallots(benchmark::State& state) {
-  const Setup setup(1);
-  std::vector<Ballot> ballots;
-  for (int i = 0; i < 64; ++i) {
-    ballots.push_back(setup.Make());
-    ballots.back().proof.tau = ballots.back().proof.tau + Scalar::FromU64(1);
+  const Setup setup(static_cast<uint32_t>(state.range(0)));
+  const auto together = state.range(2) == 0 ? Together::kAll : Together::kEach;
+  std::vector<std::string> bytes;
+  for (int64_t i = 0; i < 64; ++i) {
+    Ballot ballot = setup.Make();
+    // Spread; at the last equation, which is found last.
+    if (i * state.range(1) % 64 < state.range(1)) {
+      ballot.proof.tau = ballot.proof.tau + Scalar::FromU64(1);
+    }
+    bytes.push_back(EncodeBallot(ballot));
   }
+  std::vector<EncodedBallot> encoded;
+  for (const std::string& one : bytes) encoded.push_back({&setup.context.shape, one});
+  const auto ballots = DecodeBallots(encoded);
   std::vector<BallotToCheck> items;
-  for (const Ballot& ballot : ballots) items.push_back({&setup.context, &ballot});
+  for (const auto& ballot : ballots) {
+    items.push_back({&setup.context, &ballot->ballot, ballot->elements});
+  }
   for (auto _ : state) {
-    for (const absl::Status& verdict : CheckBallots(items)) {
-      if (verdict.ok()) state.SkipWithError("an invalid ballot was accepted");
+    const auto verdicts = CheckBallots(items, together);
+    if (std::ranges::count_if(verdicts, [](const auto& v) { return !v.ok(); }) != state.range(1)) {
+      state.SkipWithError("a wrong verdict");
     }
   }
   state.counters["each"] = benchmark::Counter(
       static_cast<double>(items.size()) * static_cast<double>(state.iterations()),
       benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
-BENCHMARK(CheckInvalidBallots)->Unit(benchmark::kMillisecond);
+BENCHMARK(CheckInvalidBallots)
+    ->ArgNames({"questions", "false", "each"})
+    ->ArgsProduct({{1, 4}, {0, 1, 2, 4, 8, 13, 64}, {0, 1}})
+    ->Unit(benchmark::kMillisecond);
 
 /// A register's part of 200 entries, without decoding them.
 void VerifyRegisterEntries(benchmark::State& state) {

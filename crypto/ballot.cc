@@ -473,36 +473,41 @@ std::string BrokenEquation(const BallotShape& shape, size_t equation) {
   return "the votes do not obey the rules";
 }
 
-/// Adds right side minus left side of each equation of section 6, times its weight.
-void AddEquations(const Proof& p, std::span<const Scalar> weights, vartime::Batch& batch) {
+/// Adds right side minus left side of equations first .. first + count - 1 of section 6, each times
+/// its weight. `weights`: of all equations of this proof.
+void AddEquations(const Proof& p, std::span<const Scalar> weights, size_t first, size_t count,
+                  vartime::Batch& batch) {
   const Ballot& ballot = *p.ballot;
   const vartime::Element* encrypted = p.elements.data();
   const vartime::Element* proven = encrypted + 1;
   for (const Ciphertext& contest : ballot.contests) proven += 1 + contest.C.size();
   Scalar base;
-  // x X + M - s G = 0 for a point X, its commitment M and the response s.
-  const auto linear = [&](const Scalar& weight, const Scalar& response) {
-    if (!weight.IsZero()) {
-      base = base - weight * response;
+  size_t equation = 0;
+  const auto wanted = [&] { return equation - first < count; };
+  // x X + M - s G - z K = 0 for a point X, its commitment M and the response s; of slots also z, K.
+  const auto linear = [&](const Scalar& s, const Scalar* z, const Point* K) {
+    if (wanted()) {
+      const Scalar& weight = weights[equation];
+      base = base - weight * s;
       batch.Add(weight * p.x, *encrypted);
       batch.Add(weight, *proven);
+      if (z != nullptr) batch.AddShared(-(weight * *z), *K);
     }
+    ++equation;
     ++encrypted;
     ++proven;
   };
-  auto weight = weights.begin();
-  linear(*weight++, ballot.proof.z_b);
+  linear(ballot.proof.z_b, nullptr, nullptr);
   for (const BallotProof::Contest& contest : ballot.proof.contests) {
-    linear(*weight++, contest.z);
-    for (size_t i = 0; i < contest.f.size(); ++i, ++weight) {
-      if (!weight->IsZero()) batch.AddShared(-(*weight * contest.z), p.context->keys[i]);
-      linear(*weight, contest.f[i]);
+    linear(contest.z, nullptr, nullptr);
+    for (size_t i = 0; i < contest.f.size(); ++i) {
+      linear(contest.f[i], &contest.z, &p.context->keys[i]);
     }
   }
-  if (!weight->IsZero()) {
-    base = base - *weight * p.value;
-    batch.AddPedersenH(-(*weight * ballot.proof.tau));
-    Scalar power = *weight;
+  if (wanted()) {
+    Scalar power = weights[equation];
+    base = base - power * p.value;
+    batch.AddPedersenH(-(power * ballot.proof.tau));
     for (size_t j = 0; j < ballot.proof.E.size(); ++j, ++proven) {
       batch.Add(power, *proven);
       power = power * p.x;
@@ -511,43 +516,38 @@ void AddEquations(const Proof& p, std::span<const Scalar> weights, vartime::Batc
   batch.AddBase(base);
 }
 
-bool AllHold(std::span<const Proof* const> proofs) {
+/// *verdicts[i], which is OK before, becomes the verdict on proofs[i].
+void CheckProofs(std::span<const Proof> proofs, Together together,
+                 std::span<absl::Status* const> verdicts) {
+  // proofs[i] has weights ends[i - 1] .. ends[i] - 1.
+  std::vector<size_t> ends;
   size_t equations = 0;
-  for (const Proof* proof : proofs) equations += EquationCount(proof->context->shape);
+  for (const Proof& proof : proofs) {
+    ends.push_back(equations += EquationCount(proof.context->shape));
+  }
   const std::vector<Scalar> weights = vartime::Batch::Weights(equations);
-  std::span<const Scalar> left = weights;
-  vartime::Batch batch;
-  for (const Proof* proof : proofs) {
-    AddEquations(*proof, left, batch);
-    left = left.subspan(EquationCount(proof->context->shape));
+  const auto begin_of = [&](size_t i) { return i == 0 ? 0 : ends[i - 1]; };
+  const auto count_of = [&](size_t i) { return ends[i] - begin_of(i); };
+  const auto add = [&](size_t i, size_t first, size_t count, vartime::Batch& batch) {
+    AddEquations(proofs[i], std::span(weights).subspan(begin_of(i), count_of(i)), first, count,
+                 batch);
+  };
+  const auto failures =
+      vartime::FindFailures(proofs.size(), together, [&](size_t first, size_t count) {
+        vartime::Batch batch;
+        for (size_t i = first; i < first + count; ++i) add(i, 0, count_of(i), batch);
+        return batch;
+      });
+  const std::vector<size_t> broken =
+      vartime::FirstFailing(failures, count_of, [&](size_t i, size_t first, size_t count) {
+        vartime::Batch batch;
+        add(i, first, count, batch);
+        return batch;
+      });
+  for (size_t f = 0; f < failures.size(); ++f) {
+    const size_t i = failures[f].item;
+    *verdicts[i] = ProofInvalid(BrokenEquation(proofs[i].context->shape, broken[f]));
   }
-  return batch.IsIdentity();
-}
-
-/// One by one: the first equation that does not hold.
-absl::Status CheckProof(const Proof& proof) {
-  const BallotShape& shape = proof.context->shape;
-  std::vector<Scalar> weights(EquationCount(shape));
-  for (size_t i = 0; i < weights.size(); ++i) {
-    weights[i] = Scalar::FromU64(1);
-    vartime::Batch batch;
-    AddEquations(proof, weights, batch);
-    if (!batch.IsIdentity()) return ProofInvalid(BrokenEquation(shape, i));
-    weights[i] = Scalar();
-  }
-  return absl::OkStatus();
-}
-
-/// proofs[i] gets the verdict *verdicts[i], which is OK before.
-void CheckProofs(std::span<const Proof* const> proofs, std::span<absl::Status* const> verdicts) {
-  if (proofs.empty() || AllHold(proofs)) return;
-  if (proofs.size() == 1) {
-    *verdicts[0] = CheckProof(*proofs[0]);
-    return;
-  }
-  const size_t half = proofs.size() / 2;
-  CheckProofs(proofs.first(half), verdicts.first(half));
-  CheckProofs(proofs.subspan(half), verdicts.subspan(half));
 }
 
 absl::Status CheckForms(const BallotContext& context, const Ballot& ballot) {
@@ -788,13 +788,14 @@ std::string EncodeBallot(const Ballot& ballot) {
 
 namespace {
 
-/// The points of an encoded ballot of the right size, decoded all at once.
+/// The points of encoded ballots of the right size, decoded all at once.
 struct DecodedPoints {
-  DecodedPoints(const BallotShape& shape, std::string_view bytes) {
+  void Take(const EncodedBallot& ballot) {
+    const BallotShape& shape = *ballot.shape;
     size_t at = sizeof(Ballot::revision);
     const auto take = [&](size_t count) {
       for (size_t i = 0; i < count; ++i, at += 32) {
-        std::copy_n(base::Data(bytes) + at, 32, encoded.emplace_back().begin());
+        std::copy_n(base::Data(ballot.bytes) + at, 32, encoded.emplace_back().begin());
       }
     };
     take(1);
@@ -804,6 +805,8 @@ struct DecodedPoints {
     take(vectors);
     take(1 + vectors);
     take(shape.degree());
+  }
+  void Decode() {
     points.resize(encoded.size());
     elements.resize(encoded.size());
     valid = std::make_unique<bool[]>(encoded.size());
@@ -825,8 +828,9 @@ absl::Status CheckSize(const BallotShape& shape, std::string_view bytes) {
 // Reads the fields of a ballot whose size was checked; keeps the first error.
 class BallotReader {
  public:
-  BallotReader(std::string_view bytes, const DecodedPoints& decoded)
-      : reader_(bytes), decoded_(decoded) {}
+  /// The ballot's points begin at `first_point` of `decoded`.
+  BallotReader(std::string_view bytes, const DecodedPoints& decoded, size_t first_point)
+      : reader_(bytes), decoded_(decoded), next_point_(first_point) {}
 
   uint16_t Revision() {
     const uint16_t revision = reader_.U16();
@@ -851,6 +855,7 @@ class BallotReader {
   Scalar AnyScalar(std::string_view field) { return Value(Scalar::Decode(reader_.Raw(32)), field); }
   void SetPlace(std::string place) { place_ = std::move(place); }
   const absl::Status& status() const { return status_; }
+  size_t next_point() const { return next_point_; }
 
  private:
   template <typename T>
@@ -865,18 +870,12 @@ class BallotReader {
 
   base::Reader reader_;
   const DecodedPoints& decoded_;
-  size_t next_point_ = 0;
+  size_t next_point_;
   std::string place_;
   absl::Status status_;
 };
 
-}  // namespace
-
-absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view bytes,
-                                    std::vector<vartime::Element>* elements) {
-  URNA_RETURN_IF_ERROR(CheckSize(shape, bytes));
-  DecodedPoints decoded(shape, bytes);
-  BallotReader reader(bytes, decoded);
+Ballot ReadBallot(const BallotShape& shape, BallotReader& reader) {
   Ballot ballot;
   ballot.revision = reader.Revision();
   ballot.ballot_key = reader.NonIdentity("ballot key");
@@ -924,9 +923,43 @@ absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view b
   }
   reader.SetPlace("proof: ");
   proof.tau = reader.AnyScalar("tau");
-  if (!reader.status().ok()) return reader.status();
-  if (elements != nullptr) *elements = std::move(decoded.elements);
   return ballot;
+}
+
+}  // namespace
+
+std::vector<absl::StatusOr<DecodedBallot>> DecodeBallots(std::span<const EncodedBallot> ballots) {
+  std::vector<absl::StatusOr<DecodedBallot>> out;
+  out.reserve(ballots.size());
+  DecodedPoints decoded;
+  for (const EncodedBallot& ballot : ballots) {
+    const absl::Status fits = CheckSize(*ballot.shape, ballot.bytes);
+    if (fits.ok()) {
+      out.push_back(DecodedBallot());
+      decoded.Take(ballot);
+    } else {
+      out.push_back(fits);
+    }
+  }
+  decoded.Decode();
+  size_t first = 0;
+  for (size_t i = 0; i < ballots.size(); ++i) {
+    if (!out[i].ok()) continue;
+    BallotReader reader(ballots[i].bytes, decoded, first);
+    out[i]->ballot = ReadBallot(*ballots[i].shape, reader);
+    const auto begin = decoded.elements.begin() + static_cast<ptrdiff_t>(first);
+    first = reader.next_point();
+    out[i]->elements.assign(begin, decoded.elements.begin() + static_cast<ptrdiff_t>(first));
+    if (!reader.status().ok()) out[i] = reader.status();
+  }
+  return out;
+}
+
+absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view bytes) {
+  const EncodedBallot one{&shape, bytes};
+  auto decoded = std::move(DecodeBallots({&one, 1})[0]);
+  if (!decoded.ok()) return decoded.status();
+  return std::move(decoded->ballot);
 }
 
 absl::StatusOr<Ciphertext> CiphertextOf(const BallotShape& shape, std::string_view bytes,
@@ -945,11 +978,10 @@ absl::StatusOr<Ciphertext> CiphertextOf(const BallotShape& shape, std::string_vi
   return out;
 }
 
-std::vector<absl::Status> CheckBallots(std::span<const BallotToCheck> ballots) {
+std::vector<absl::Status> CheckBallots(std::span<const BallotToCheck> ballots, Together together) {
   std::vector<absl::Status> verdicts(ballots.size());
   std::vector<Proof> proofs;
   proofs.reserve(ballots.size());
-  std::vector<const Proof*> to_check;
   std::vector<absl::Status*> verdicts_on;
   for (size_t i = 0; i < ballots.size(); ++i) {
     verdicts[i] = CheckForms(*ballots[i].context, *ballots[i].ballot);
@@ -958,10 +990,9 @@ std::vector<absl::Status> CheckBallots(std::span<const BallotToCheck> ballots) {
   for (size_t i = 0; i < ballots.size(); ++i) {
     if (!verdicts[i].ok()) continue;
     proofs.push_back(ReadProof(ballots[i]));
-    to_check.push_back(&proofs.back());
     verdicts_on.push_back(&verdicts[i]);
   }
-  CheckProofs(to_check, verdicts_on);
+  CheckProofs(proofs, together, verdicts_on);
   return verdicts;
 }
 

@@ -14,6 +14,7 @@
 #include "crypto/hash.h"
 #include "crypto/token.h"
 #include "crypto/transcript.h"
+#include "crypto/vartime/search.h"
 
 namespace urna::crypto {
 
@@ -172,12 +173,21 @@ Hash32 OpenedFingerprint(const Hash32& opening, const BallotShape& shape,
 /// E.. | z_b | per contest z f.. | tau. All counts follow from the shape.
 std::string EncodeBallot(const Ballot& ballot);
 /// Strict: canonical points and scalars, exact size, the identity where the protocol allows it
-/// only, revision >= 1. `elements`, if given, becomes the coordinates of all its points, in the
-/// order of the bytes: what checking needs. Errors: Reject("ballot.malformed"),
-/// Reject("point.not-canonical"), Reject("point.identity"), Reject("scalar.not-canonical"), with
-/// the field's name.
-absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view bytes,
-                                    std::vector<vartime::Element>* elements = nullptr);
+/// only, revision >= 1. Errors: Reject("ballot.malformed"), Reject("point.not-canonical"),
+/// Reject("point.identity"), Reject("scalar.not-canonical"), with the field's name.
+absl::StatusOr<Ballot> DecodeBallot(const BallotShape& shape, std::string_view bytes);
+
+/// A ballot with the coordinates of its points, in the order of its bytes: what checking needs.
+struct DecodedBallot {
+  Ballot ballot;
+  std::vector<vartime::Element> elements;
+};
+struct EncodedBallot {
+  const BallotShape* shape;
+  std::string_view bytes;
+};
+/// The same for many, faster; out[i] is the verdict on ballots[i].
+std::vector<absl::StatusOr<DecodedBallot>> DecodeBallots(std::span<const EncodedBallot> ballots);
 
 /// One contest's ciphertext of a ballot that DecodeBallot accepted before, without decoding the
 /// rest, or judging anything again but the size. Precondition: the shape has the contest.
@@ -188,15 +198,18 @@ absl::StatusOr<Ciphertext> CiphertextOf(const BallotShape& shape, std::string_vi
 struct BallotToCheck {
   const BallotContext* context;
   const Ballot* ballot;
-  /// What DecodeBallot gave together with `ballot`; if empty, it is computed.
+  /// What DecodeBallots gave together with `ballot`; if empty, it is computed.
   std::span<const vartime::Element> elements = {};
 };
+using vartime::Together;
 /// Tokens and proof of each ballot; out[i] is the verdict on in[i], the same as if it were checked
-/// alone: the proofs of many are one multi-scalar multiplication, and when that fails, halves of it
-/// are tried until the ballots are found that are to blame. Errors: Reject("token.invalid"),
-/// Reject("ballot.proof-invalid"); for a ballot that DecodeBallot would not return,
-/// Reject("ballot.malformed"); FailedPrecondition for a context with too few keys or issuers.
-std::vector<absl::Status> CheckBallots(std::span<const BallotToCheck> ballots);
+/// alone, whatever `together` says: the proofs of many are one multi-scalar multiplication, of
+/// which parts are tried when it fails, until the equations are found that do not hold. Errors:
+/// Reject("token.invalid"), Reject("ballot.proof-invalid") with the first such equation; for a
+/// ballot that DecodeBallot would not return, Reject("ballot.malformed"); FailedPrecondition for a
+/// context with too few keys or issuers.
+std::vector<absl::Status> CheckBallots(std::span<const BallotToCheck> ballots,
+                                       Together together = Together::kAll);
 
 /// The transcript up to challenge y, shared by prover and verifier: everything a ballot says but
 /// its proof's commitments.

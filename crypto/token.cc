@@ -13,6 +13,7 @@
 #include "crypto/transcript.h"
 #include "crypto/vartime/batch.h"
 #include "crypto/vartime/fixed_base.h"
+#include "crypto/vartime/search.h"
 
 namespace urna::crypto {
 namespace {
@@ -166,52 +167,61 @@ absl::Status VerifyIssuance(const IssuanceToVerify& e) {
   return VerifyAnswer(*e.info, *e.offer, *e.c, *e.answer);
 }
 
-/// Whether every issuance can be in a batch and all its equations hold. False says nothing about a
-/// single one.
-bool AllHold(std::span<const IssuanceToVerify> entries) {
-  const std::vector<Scalar> weights = vartime::Batch::Weights(3 * entries.size());
-  vartime::Batch batch;
-  for (size_t i = 0; i < entries.size(); ++i) {
-    const auto& [info, V, offer, c, answer, signature, elements] = entries[i];
-    for (const Point* point : {&info->X, V, &offer->A, &offer->C, &signature->U}) {
-      if (point->IsIdentity()) return false;
-    }
-    if (c->IsZero() || answer->y.IsZero()) return false;
-    const Scalar challenge = CredentialRequestChallenge(*info, *offer, *c, *V, signature->U);
-    const Scalar &w0 = weights[3 * i], &w1 = weights[3 * i + 1], &w2 = weights[3 * i + 2];
-    const std::array<vartime::Element, 4> e =
-        elements.empty() ? std::array{ToElement(*V), ToElement(offer->A), ToElement(offer->C),
-                                      ToElement(signature->U)}
-                         : std::array{elements[0], elements[1], elements[2], elements[3]};
-    // U + cV - zG, tG + yZ - C and A + cyX - sG: the second with its sign turned, so that all
-    // weights on points that occur once stay short.
-    batch.Add(w0, e[3]);
-    batch.Add(w0 * challenge, e[0]);
-    batch.Add(w1, e[2]);
-    batch.AddShared(-(w1 * answer->y), info->Z);
-    batch.Add(w2, e[1]);
-    batch.AddShared(w2 * *c * answer->y, info->X);
-    batch.AddBase(-(w0 * signature->z + w1 * answer->t + w2 * answer->s));
+/// Whether it can be in a batch. False says nothing about whether it is valid.
+bool Batchable(const IssuanceToVerify& e) {
+  for (const Point* point : {&e.info->X, e.V, &e.offer->A, &e.offer->C, &e.signature->U}) {
+    if (point->IsIdentity()) return false;
   }
-  return batch.IsIdentity();
+  return !e.c->IsZero() && !e.answer->y.IsZero();
 }
 
-void VerifyHalves(std::span<const IssuanceToVerify> entries, std::span<absl::Status> verdicts) {
-  if (entries.empty() || AllHold(entries)) return;
-  if (entries.size() == 1) {
-    verdicts[0] = VerifyIssuance(entries[0]);
-    return;
-  }
-  const size_t half = entries.size() / 2;
-  VerifyHalves(entries.first(half), verdicts.first(half));
-  VerifyHalves(entries.subspan(half), verdicts.subspan(half));
+constexpr size_t kEquations = 3;
+
+/// An issuance's equations with their weights.
+void AddEquations(const IssuanceToVerify& entry, std::span<const Scalar, kEquations> w,
+                  vartime::Batch& batch) {
+  const auto& [info, V, offer, c, answer, signature, elements] = entry;
+  const Scalar challenge = CredentialRequestChallenge(*info, *offer, *c, *V, signature->U);
+  const std::array<vartime::Element, 4> e =
+      elements.empty() ? std::array{ToElement(*V), ToElement(offer->A), ToElement(offer->C),
+                                    ToElement(signature->U)}
+                       : std::array{elements[0], elements[1], elements[2], elements[3]};
+  // U + cV - zG, tG + yZ - C and A + cyX - sG: the second with its sign turned, so that all
+  // weights on points that occur once stay short.
+  batch.Add(w[0], e[3]);
+  batch.Add(w[0] * challenge, e[0]);
+  batch.Add(w[1], e[2]);
+  batch.AddShared(-(w[1] * answer->y), info->Z);
+  batch.Add(w[2], e[1]);
+  batch.AddShared(w[2] * *c * answer->y, info->X);
+  batch.AddBase(-(w[0] * signature->z + w[1] * answer->t + w[2] * answer->s));
 }
 
 }  // namespace
 
 std::vector<absl::Status> VerifyIssuances(std::span<const IssuanceToVerify> entries) {
   std::vector<absl::Status> verdicts(entries.size());
-  VerifyHalves(entries, verdicts);
+  std::vector<size_t> together;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (Batchable(entries[i])) {
+      together.push_back(i);
+    } else {
+      verdicts[i] = VerifyIssuance(entries[i]);
+    }
+  }
+  const std::vector<Scalar> weights = vartime::Batch::Weights(kEquations * together.size());
+  const auto failures = vartime::FindFailures(
+      together.size(), vartime::Together::kAll, [&](size_t first, size_t count) {
+        vartime::Batch batch;
+        for (size_t k = first; k < first + count; ++k) {
+          AddEquations(entries[together[k]],
+                       std::span(weights).subspan(kEquations * k).first<kEquations>(), batch);
+        }
+        return batch;
+      });
+  for (const vartime::Failure& failure : failures) {
+    verdicts[together[failure.item]] = VerifyIssuance(entries[together[failure.item]]);
+  }
   return verdicts;
 }
 

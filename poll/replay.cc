@@ -38,13 +38,9 @@ void Replay::Run::Check(const Basis& basis) {
     payloads.push_back({items_[i].record->kind, items_[i].record->payload});
     owners.push_back(&items_[i]);
   }
-  if (trust_ != Trust::kNothing) {
-    for (size_t p = 0; p < payloads.size(); ++p) {
-      owners[p]->checked = DecodeStored(basis.definition.get(), basis.context.get(), payloads[p]);
-    }
-    return;
-  }
-  auto verdicts = CheckPayloads(basis.definition.get(), basis.context.get(), payloads);
+  auto verdicts = trust_ == Trust::kNothing
+                      ? CheckPayloads(basis.definition.get(), basis.context.get(), payloads)
+                      : DecodeStored(basis.definition.get(), basis.context.get(), payloads);
   for (size_t p = 0; p < payloads.size(); ++p) owners[p]->checked = std::move(verdicts[p]);
 }
 

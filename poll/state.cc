@@ -70,17 +70,11 @@ namespace {
 
 struct Decoded {
   Payload payload;
-  std::optional<DecodedBallot> ballot;
+  std::optional<crypto::DecodedBallot> ballot;
   std::vector<crypto::vartime::Element> of_register;  // kRegisterPart: see DecodeRegisterPart
 };
 
-absl::StatusOr<DecodedBallot> DecodeWithElements(const crypto::BallotShape& shape,
-                                                 std::string_view bytes) {
-  DecodedBallot decoded;
-  URNA_ASSIGN_OR_RETURN(decoded.ballot, crypto::DecodeBallot(shape, bytes, &decoded.elements));
-  return decoded;
-}
-
+/// All but a ballot's own bytes.
 absl::StatusOr<Decoded> Decode(const Definition* definition, const PollContext* context,
                                const RawPayload& raw) {
   Decoded decoded;
@@ -89,10 +83,34 @@ absl::StatusOr<Decoded> Decode(const Definition* definition, const PollContext* 
     return decoded;
   }
   URNA_ASSIGN_OR_RETURN(decoded.payload, DecodePayload(raw.kind, raw.bytes, definition));
-  if (const auto* cast = std::get_if<BallotCast>(&decoded.payload)) {
-    if (context == nullptr) return Reject("ballot.not-open", "a ballot before the poll was opened");
-    URNA_ASSIGN_OR_RETURN(decoded.ballot,
-                          DecodeWithElements(context->styles[cast->style].shape, cast->ballot));
+  if (context == nullptr && std::holds_alternative<BallotCast>(decoded.payload)) {
+    return Reject("ballot.not-open", "a ballot before the poll was opened");
+  }
+  return decoded;
+}
+
+std::vector<absl::StatusOr<Decoded>> DecodeAll(const Definition* definition,
+                                               const PollContext* context,
+                                               std::span<const RawPayload> payloads) {
+  std::vector<absl::StatusOr<Decoded>> decoded;
+  decoded.reserve(payloads.size());
+  std::vector<crypto::EncodedBallot> ballots;
+  std::vector<size_t> owners;
+  for (size_t i = 0; i < payloads.size(); ++i) {
+    decoded.push_back(Decode(definition, context, payloads[i]));
+    if (!decoded[i].ok()) continue;
+    const auto* cast = std::get_if<BallotCast>(&decoded[i]->payload);
+    if (cast == nullptr) continue;
+    ballots.push_back({&context->styles[cast->style].shape, cast->ballot});
+    owners.push_back(i);
+  }
+  auto of_ballots = crypto::DecodeBallots(ballots);
+  for (size_t b = 0; b < ballots.size(); ++b) {
+    if (of_ballots[b].ok()) {
+      decoded[owners[b]]->ballot = *std::move(of_ballots[b]);
+    } else {
+      decoded[owners[b]] = of_ballots[b].status();
+    }
   }
   return decoded;
 }
@@ -145,7 +163,8 @@ void CheckRegisterParts(const PollContext* context, std::span<absl::StatusOr<Dec
   }
 }
 
-void CheckBallotProofs(const PollContext* context, std::span<absl::StatusOr<Decoded>> decoded) {
+void CheckBallotProofs(const PollContext* context, crypto::Together together,
+                       std::span<absl::StatusOr<Decoded>> decoded) {
   std::vector<crypto::BallotToCheck> ballots;
   std::vector<absl::StatusOr<Decoded>*> owners;
   for (absl::StatusOr<Decoded>& one : decoded) {
@@ -154,7 +173,7 @@ void CheckBallotProofs(const PollContext* context, std::span<absl::StatusOr<Deco
     ballots.push_back({&context->styles[cast.style], &one->ballot->ballot, one->ballot->elements});
     owners.push_back(&one);
   }
-  const std::vector<absl::Status> verdicts = crypto::CheckBallots(ballots);
+  const std::vector<absl::Status> verdicts = crypto::CheckBallots(ballots, together);
   for (size_t b = 0; b < ballots.size(); ++b) {
     if (!verdicts[b].ok()) *owners[b] = verdicts[b];
   }
@@ -164,35 +183,42 @@ void CheckBallotProofs(const PollContext* context, std::span<absl::StatusOr<Deco
 
 /// The one maker of CheckedPayload.
 struct PayloadChecks {
-  static absl::StatusOr<CheckedPayload> Take(absl::StatusOr<Decoded> decoded,
-                                             const RawPayload& payload) {
-    URNA_RETURN_IF_ERROR(decoded.status());
-    return CheckedPayload(std::move(decoded->payload), std::move(decoded->ballot),
-                          crypto::HashSha256(payload.bytes));
+  static std::vector<absl::StatusOr<CheckedPayload>> Take(
+      std::vector<absl::StatusOr<Decoded>> decoded, std::span<const RawPayload> payloads) {
+    std::vector<absl::StatusOr<CheckedPayload>> checked;
+    checked.reserve(payloads.size());
+    for (size_t i = 0; i < payloads.size(); ++i) {
+      if (!decoded[i].ok()) {
+        checked.push_back(decoded[i].status());
+      } else {
+        checked.push_back(CheckedPayload(std::move(decoded[i]->payload),
+                                         std::move(decoded[i]->ballot),
+                                         crypto::HashSha256(payloads[i].bytes)));
+      }
+    }
+    return checked;
   }
 };
 
 std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(const Definition* definition,
                                                           const PollContext* context,
-                                                          std::span<const RawPayload> payloads) {
-  std::vector<absl::StatusOr<Decoded>> decoded;
-  decoded.reserve(payloads.size());
-  for (const RawPayload& payload : payloads) {
-    decoded.push_back(Decode(definition, context, payload));
-  }
+                                                          std::span<const RawPayload> payloads,
+                                                          crypto::Together together) {
+  auto decoded = DecodeAll(definition, context, payloads);
   CheckRegisterParts(context, decoded);
-  CheckBallotProofs(context, decoded);
-  std::vector<absl::StatusOr<CheckedPayload>> checked;
-  checked.reserve(payloads.size());
-  for (size_t i = 0; i < payloads.size(); ++i) {
-    checked.push_back(PayloadChecks::Take(std::move(decoded[i]), payloads[i]));
-  }
-  return checked;
+  CheckBallotProofs(context, together, decoded);
+  return PayloadChecks::Take(std::move(decoded), payloads);
+}
+
+std::vector<absl::StatusOr<CheckedPayload>> DecodeStored(const Definition* definition,
+                                                         const PollContext* context,
+                                                         std::span<const RawPayload> payloads) {
+  return PayloadChecks::Take(DecodeAll(definition, context, payloads), payloads);
 }
 
 absl::StatusOr<CheckedPayload> DecodeStored(const Definition* definition,
                                             const PollContext* context, const RawPayload& payload) {
-  return PayloadChecks::Take(Decode(definition, context, payload), payload);
+  return std::move(DecodeStored(definition, context, std::span(&payload, 1))[0]);
 }
 
 // --- Names ---------------------------------------------------------------------------------------
@@ -667,10 +693,11 @@ absl::Status State::On(const BallotCast& p, const Input& in) {
     URNA_ASSIGN_OR_RETURN(
         const Payload old,
         DecodePayload(static_cast<uint8_t>(RecordKind::kBallotCast), bytes, definition_.get()));
-    URNA_ASSIGN_OR_RETURN(
-        const DecodedBallot old_ballot,
-        DecodeWithElements(context_->styles[p.style].shape, std::get<BallotCast>(old).ballot));
-    AddBallot(old_ballot, p.style, /*add=*/false);
+    const crypto::EncodedBallot encoded{&context_->styles[p.style].shape,
+                                        std::get<BallotCast>(old).ballot};
+    const auto old_ballot = std::move(crypto::DecodeBallots({&encoded, 1})[0]);
+    URNA_RETURN_IF_ERROR(old_ballot.status());
+    AddBallot(*old_ballot, p.style, /*add=*/false);
     if (!entry.again) ++styles_[p.style].again;
   } else {
     ++styles_[p.style].keys;
@@ -695,7 +722,7 @@ absl::StatusOr<std::string> State::ReadBack(const StoredPart& part, RecordKind k
   return std::move(record->payload);
 }
 
-void State::AddBallot(const DecodedBallot& decoded, uint16_t style, bool add) {
+void State::AddBallot(const crypto::DecodedBallot& decoded, uint16_t style, bool add) {
   // The ciphertexts follow the ballot key.
   auto next = decoded.elements.begin() + 1;
   for (const uint32_t contest : definition_->styles[style].contests) {

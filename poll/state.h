@@ -37,12 +37,6 @@ struct RawPayload {
   std::string_view bytes;
 };
 
-/// A ballot with the coordinates of its points, in the order of its bytes.
-struct DecodedBallot {
-  crypto::Ballot ballot;
-  std::vector<crypto::vartime::Element> elements;
-};
-
 /// A payload that was decoded and, for ballots and register parts, whose proofs hold. Only the two
 /// functions below make one, so that nothing unchecked reaches the state.
 class CheckedPayload {
@@ -55,23 +49,27 @@ class CheckedPayload {
  private:
   friend struct PayloadChecks;
   friend class State;
-  CheckedPayload(Payload payload, std::optional<DecodedBallot> ballot, const Hash32& hash)
+  CheckedPayload(Payload payload, std::optional<crypto::DecodedBallot> ballot, const Hash32& hash)
       : payload_(std::move(payload)), ballot_(std::move(ballot)), hash_(hash) {}
 
   Payload payload_;
-  std::optional<DecodedBallot> ballot_;  // kBallotCast only
+  std::optional<crypto::DecodedBallot> ballot_;  // kBallotCast only
   Hash32 hash_;
 };
 
 /// Decodes payloads and checks what does not depend on the state's course: ballot proofs, tokens,
 /// register entries. Expensive, pure, safe from any thread. out[i] is the verdict on payloads[i],
 /// the same as if it were checked alone. `definition` and `context` may be null before they exist.
-std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(const Definition* definition,
-                                                          const PollContext* context,
-                                                          std::span<const RawPayload> payloads);
+/// `together`: what is cheapest for the ballots' proofs.
+std::vector<absl::StatusOr<CheckedPayload>> CheckPayloads(
+    const Definition* definition, const PollContext* context, std::span<const RawPayload> payloads,
+    crypto::Together together = crypto::Together::kAll);
 
-/// Decodes a payload whose proofs were checked before, and does not check them again. Only
+/// Decodes payloads whose proofs were checked before, and does not check them again. Only
 /// Replay::Trust says when.
+std::vector<absl::StatusOr<CheckedPayload>> DecodeStored(const Definition* definition,
+                                                         const PollContext* context,
+                                                         std::span<const RawPayload> payloads);
 absl::StatusOr<CheckedPayload> DecodeStored(const Definition* definition,
                                             const PollContext* context, const RawPayload& payload);
 
@@ -339,7 +337,7 @@ class State {
   void SetPublicShares();
   /// Once all trustees dealt and all issuers joined.
   absl::Status SetContext(const Hash32& opening);
-  void AddBallot(const DecodedBallot& decoded, uint16_t style, bool add);
+  void AddBallot(const crypto::DecodedBallot& decoded, uint16_t style, bool add);
   /// The payload of a record that was applied. DataLoss if it is not what it was.
   absl::StatusOr<std::string> ReadBack(const StoredPart& part, RecordKind kind) const;
   MixedTally::ReadPart ShareReader() const;

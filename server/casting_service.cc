@@ -16,7 +16,7 @@ using base::Reject;
 using poll::Phase;
 using poll::RecordKind;
 
-// Checked together: their proofs share one multi-scalar multiplication.
+// Taken from the queue together: their proofs can share one multi-scalar multiplication.
 constexpr size_t kMaxTogether = 64;
 
 /// Before the expensive proof check, what the ledger would say anyway; and the exact time of
@@ -61,7 +61,6 @@ CastingService::CastingService(const Limits& limits, const ledger::Store& store,
       sequencer_(sequencer),
       clock_(clock),
       disk_(disk),
-      together_(kMaxTogether),
       cast_(
           [&] {
             auto options = limits.For<Ballot>("Casting.Cast");
@@ -135,13 +134,7 @@ void CastingService::Work(std::vector<Ballot> ballots) {
       by_poll[ballot.poll.get()].push_back(std::move(ballot));
     }
   }
-  for (auto& [poll, group] : by_poll) {
-    for (std::span<Ballot> left = group; !left.empty();) {
-      const size_t count = std::min(left.size(), together_.Next());
-      Check(*poll, left.first(count));
-      left = left.subspan(count);
-    }
-  }
+  for (auto& [poll, group] : by_poll) Check(*poll, group);
 }
 
 void CastingService::Check(const LivePoll& poll, std::span<Ballot> ballots) {
@@ -150,10 +143,12 @@ void CastingService::Check(const LivePoll& poll, std::span<Ballot> ballots) {
   for (const Ballot& ballot : ballots) {
     payloads.push_back({static_cast<uint8_t>(RecordKind::kBallotCast), ballot.request->ballot()});
   }
-  auto verdicts = poll::CheckPayloads(view->definition.get(), view->context.get(), payloads);
-  together_.Note(ballots.size(), std::ranges::none_of(verdicts, [](const auto& verdict) {
-                   return base::RejectId(verdict.status()) == "ballot.proof-invalid";
-                 }));
+  auto verdicts = poll::CheckPayloads(view->definition.get(), view->context.get(), payloads,
+                                      false_share_.together());
+  const auto failed = std::ranges::count_if(verdicts, [](const auto& verdict) {
+    return base::RejectId(verdict.status()) == "ballot.proof-invalid";
+  });
+  false_share_.Note(ballots.size(), static_cast<size_t>(failed));
   for (size_t i = 0; i < ballots.size(); ++i) {
     if (verdicts[i].ok()) {
       Submit(std::move(ballots[i]), *std::move(verdicts[i]));

@@ -12,7 +12,7 @@
 #include "proto/urna.grpc.pb.h"
 #include "server/clock.h"
 #include "server/disk_watch.h"
-#include "server/group_size.h"
+#include "server/false_share.h"
 #include "server/issuer.h"
 #include "server/limits.h"
 #include "server/live_poll.h"
@@ -91,7 +91,7 @@ class CastingService final : public v1::Casting::CallbackService {
   };
 
   void Work(std::vector<Ballot> ballots);
-  /// Ballots of one poll whose proofs are checked together.
+  /// Ballots of one poll.
   void Check(const LivePoll& poll, std::span<Ballot> ballots);
   /// True if the ballot was answered with the receipt of its earlier record.
   bool AnswerRepeated(Ballot& ballot) const;
@@ -103,7 +103,7 @@ class CastingService final : public v1::Casting::CallbackService {
   Sequencer& sequencer_;
   const Clock& clock_;
   const DiskWatch& disk_;
-  GroupSize together_;
+  FalseShare false_share_;
   Method<Ballot> cast_;
 };
 

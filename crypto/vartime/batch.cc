@@ -34,18 +34,34 @@ void Batch::AddShared(const Scalar& scalar, const Point& point) {
   sum = sum + scalar;
 }
 
-bool Batch::IsIdentity() const {
-  std::vector<Scalar> scalars = scalars_;
-  std::vector<Element> elements = elements_;
-  scalars.push_back(base_);
-  elements.push_back(Element::Base());
-  scalars.push_back(pedersen_h_);
-  elements.push_back(ToElement(PedersenH()));
-  for (const auto& [point, scalar] : shared_) {
-    scalars.push_back(scalar);
-    elements.push_back(ToElement(point));
+std::vector<Element> Batch::Sums(std::span<const Batch> batches) {
+  static const Element pedersen_h = ToElement(PedersenH());
+  struct Own {
+    std::vector<Scalar> scalars;
+    std::vector<Element> elements;
+  };
+  std::vector<Own> own(batches.size());
+  std::vector<Terms> terms;
+  absl::flat_hash_map<Point, Element> shared;
+  for (size_t b = 0; b < batches.size(); ++b) {
+    auto& [scalars, elements] = own[b];
+    scalars = batches[b].scalars_;
+    elements = batches[b].elements_;
+    const auto add = [&](const Scalar& scalar, const Element& element) {
+      if (scalar.IsZero()) return;
+      scalars.push_back(scalar);
+      elements.push_back(element);
+    };
+    add(batches[b].base_, Element::Base());
+    add(batches[b].pedersen_h_, pedersen_h);
+    for (const auto& [point, scalar] : batches[b].shared_) {
+      auto known = shared.find(point);
+      if (known == shared.end()) known = shared.emplace(point, ToElement(point)).first;
+      add(scalar, known->second);
+    }
+    terms.push_back({scalars, elements});
   }
-  return MultiMul(scalars, elements).IsIdentity();
+  return MultiMulEach(terms);
 }
 
 }  // namespace urna::crypto::vartime

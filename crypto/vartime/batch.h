@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -24,8 +25,8 @@ class Batch {
   void AddPedersenH(const Scalar& scalar) { pedersen_h_ = pedersen_h_ + scalar; }
   void AddShared(const Scalar& scalar, const Point& point);
 
-  /// Whether everything added up is the identity.
-  bool IsIdentity() const;
+  /// What each adds up to: the identity if its equations hold.
+  static std::vector<Element> Sums(std::span<const Batch> batches);
 
  private:
   std::vector<Scalar> scalars_;

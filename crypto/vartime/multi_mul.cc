@@ -6,17 +6,21 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <vector>
 
 #include "crypto/check.h"
 #include "crypto/vartime/buckets.h"
 #include "crypto/vartime/digits.h"
 #include "crypto/vartime/ifma.h"
+#include "crypto/vartime/straus.h"
 
 namespace urna::crypto::vartime {
 namespace {
 
 // Above this many terms the buckets of Pippenger pay.
 constexpr size_t kStrausTerms = 190;
+// From this many terms of up to eight sums on, the lanes of vectors pay.
+constexpr size_t kLaneTerms = 12;
 // What adding up a bucket costs, in additions of a term.
 constexpr double kBucketCost = 2.4;
 
@@ -45,7 +49,8 @@ std::array<int8_t, kNafDigits> NonAdjacentForm(const Words& words) {
   return naf;
 }
 
-Element Straus(std::span<const Scalar> scalars, std::span<const Element> elements) {
+Element Straus(const Terms& sum_of) {
+  const auto& [scalars, elements] = sum_of;
   struct Term {
     std::array<int8_t, kNafDigits> naf;
     std::array<ProjectiveNiels, 8> odd;  // 1, 3, .. 15 times the element
@@ -74,6 +79,40 @@ Element Straus(std::span<const Scalar> scalars, std::span<const Element> element
     }
   }
   return sum;
+}
+
+/// Terms first .. last - 1.
+Terms Part(const Terms& terms, size_t first, size_t last) {
+  return {terms.scalars.subspan(first, last - first), terms.elements.subspan(first, last - first)};
+}
+
+/// Sums of few terms: sum i of `out` is that of sums[which[i]].
+void SumsOfFew(std::span<const Terms> sums, std::span<const size_t> which,
+               std::vector<Element>& out) {
+  for (std::span<const size_t> left = which; !left.empty();) {
+    const std::span<const size_t> now = left.first(std::min(left.size(), kStrausLanes));
+    left = left.subspan(now.size());
+    size_t terms = 0;
+    for (const size_t s : now) terms += sums[s].elements.size();
+    if (!HasIfma() || terms < kLaneTerms) {
+      for (const size_t s : now) out[s] = Straus(sums[s]);
+      continue;
+    }
+    // Fewer sums than lanes: several lanes share one.
+    const size_t share = kStrausLanes / now.size();
+    std::array<Terms, kStrausLanes> lanes;
+    for (size_t i = 0; i < now.size(); ++i) {
+      const size_t count = sums[now[i]].elements.size();
+      for (size_t k = 0; k < share; ++k) {
+        lanes[i * share + k] = Part(sums[now[i]], count * k / share, count * (k + 1) / share);
+      }
+    }
+    const std::array<Element, kStrausLanes> of_lanes = StrausIfma(lanes);
+    for (size_t i = 0; i < now.size(); ++i) {
+      out[now[i]] = of_lanes[i * share];
+      for (size_t k = 1; k < share; ++k) out[now[i]] += of_lanes[i * share + k];
+    }
+  }
 }
 
 /// Additions for terms with scalars of these lengths, and for adding up the buckets.
@@ -184,10 +223,27 @@ Element Pippenger(std::span<const Scalar> scalars, std::span<const Element> elem
 
 }  // namespace
 
+std::vector<Element> MultiMulEach(std::span<const Terms> sums) {
+  std::vector<Element> out(sums.size());
+  std::vector<size_t> few;
+  for (size_t s = 0; s < sums.size(); ++s) {
+    const auto& [scalars, elements] = sums[s];
+    Check(scalars.size() == elements.size(), "as many scalars as points are needed");
+    if (elements.size() > kStrausTerms) {
+      out[s] = Pippenger(scalars, elements);
+    } else if (!elements.empty()) {
+      few.push_back(s);
+    }
+  }
+  // So that sums of about the same length come into lanes beside each other.
+  std::ranges::stable_sort(few, {}, [sums](size_t s) { return sums[s].elements.size(); });
+  SumsOfFew(sums, few, out);
+  return out;
+}
+
 Element MultiMul(std::span<const Scalar> scalars, std::span<const Element> elements) {
-  Check(scalars.size() == elements.size(), "as many scalars as points are needed");
-  if (elements.empty()) return Element();
-  return elements.size() <= kStrausTerms ? Straus(scalars, elements) : Pippenger(scalars, elements);
+  const Terms one{scalars, elements};
+  return MultiMulEach({&one, 1})[0];
 }
 
 }  // namespace urna::crypto::vartime

@@ -9,7 +9,14 @@
 namespace urna::crypto::vartime {
 
 /// sum of scalars[i] * elements[i]; equal lengths. Short scalars, such as 128-bit weights, cost
-/// less. Few terms: Straus with non-adjacent forms; many: Pippenger with signed digits.
+/// less. Few terms: Straus; many: Pippenger with signed digits.
 Element MultiMul(std::span<const Scalar> scalars, std::span<const Element> elements);
+
+struct Terms {
+  std::span<const Scalar> scalars;
+  std::span<const Element> elements;
+};
+/// Each of many sums; those of few terms cost less together.
+std::vector<Element> MultiMulEach(std::span<const Terms> sums);
 
 }  // namespace urna::crypto::vartime

@@ -356,25 +356,105 @@ TEST(BallotTest, VerdictsDoNotDependOnWhatElseIsChecked) {
   std::vector<BallotToCheck> items;
   for (size_t i = 0; i < ballots.size(); ++i) items.push_back({contexts[i], &ballots[i]});
   const std::vector<absl::Status> together = CheckBallots(items);
+  const std::vector<absl::Status> each = CheckBallots(items, Together::kEach);
   size_t refused = 0;
   for (size_t i = 0; i < items.size(); ++i) {
     EXPECT_EQ(together[i], CheckBallots({&items[i], 1})[0]) << i;
+    EXPECT_EQ(together[i], each[i]) << i;
     if (!together[i].ok()) ++refused;
   }
   EXPECT_EQ(refused, 19u);
+}
+
+// Of every equation of section 6 one false, alone and before another.
+TEST(BallotTest, TheFirstEquationThatDoesNotHoldIsNamed) {
+  const TestPoll poll({{"c", Choose{0, 1, 2}}, {"d", Score{.max = 2, .n = 1}}});
+  const std::vector<std::pair<std::function<void(BallotProof&)>, std::string>> faults = {
+      {[](BallotProof& p) { p.z_b = p.z_b + One(); }, "the ballot key did not sign this ballot"},
+      {[](BallotProof& p) { p.contests[0].z = p.contests[0].z + One(); },
+       "contest c: R is not what was proven"},
+      {[](BallotProof& p) { p.contests[0].f[0] = One(); },
+       "contest c, slot 0: C is not what was proven"},
+      {[](BallotProof& p) { p.contests[0].f[1] = One(); },
+       "contest c, slot 1: C is not what was proven"},
+      {[](BallotProof& p) { p.contests[1].z = p.contests[1].z + One(); },
+       "contest d: R is not what was proven"},
+      {[](BallotProof& p) { p.contests[1].f[0] = One(); },
+       "contest d, slot 0: C is not what was proven"},
+      {[](BallotProof& p) { p.tau = p.tau + One(); }, "the votes do not obey the rules"}};
+  std::vector<Ballot> ballots;
+  std::vector<std::string> reasons;
+  for (size_t first = 0; first < faults.size(); ++first) {
+    for (size_t second = first; second < faults.size(); ++second) {
+      Ballot& ballot = ballots.emplace_back(poll.Vote({{1, 0}, {2}}));
+      faults[first].first(ballot.proof);
+      if (second != first) faults[second].first(ballot.proof);
+      reasons.push_back(faults[first].second);
+    }
+  }
+  std::vector<BallotToCheck> items;
+  for (const Ballot& ballot : ballots) items.push_back({&poll.context, &ballot});
+  for (const Together together : {Together::kAll, Together::kEach}) {
+    const std::vector<absl::Status> verdicts = CheckBallots(items, together);
+    for (size_t i = 0; i < items.size(); ++i) {
+      EXPECT_THAT(verdicts[i], IsRejected("ballot.proof-invalid")) << i;
+      EXPECT_NE(verdicts[i].message().find(reasons[i]), std::string::npos) << verdicts[i];
+    }
+  }
 }
 
 TEST(BallotTest, CoordinatesThatCameWithABallotGiveTheSameVerdict) {
   const TestPoll poll({{"c", Choose{0, 1, 2}}, {"d", Points{.k = 2, .n = 3}}});
   for (const bool valid : {true, false}) {
     const Ballot ballot = valid ? poll.Vote({{0, 1}, {2, 1, 0}}) : poll.Forge({{1, 1}, {2, 1, 0}});
-    std::vector<vartime::Element> elements;
-    const auto decoded = DecodeBallot(poll.context.shape, EncodeBallot(ballot), &elements);
-    ASSERT_THAT(decoded, Ok());
-    const BallotToCheck item{&poll.context, &*decoded, elements};
+    const std::string bytes = EncodeBallot(ballot);
+    const EncodedBallot encoded{&poll.context.shape, bytes};
+    const auto decoded = DecodeBallots({&encoded, 1});
+    ASSERT_THAT(decoded[0], Ok());
+    const BallotToCheck item{&poll.context, &decoded[0]->ballot, decoded[0]->elements};
     EXPECT_EQ(CheckBallots({&item, 1})[0], poll.Check(ballot));
     EXPECT_EQ(poll.Check(ballot).ok(), valid);
   }
+}
+
+// Of two shapes and of wrong sizes, with one field changed in every third: as if each were alone.
+TEST(BallotTest, DecodingTogetherGivesEachTheVerdictItGetsAlone) {
+  const TestPoll small({{"c", Choose{0, 1, 2}}});
+  const TestPoll large({{"c", Choose{0, 1, 2}}, {"d", Points{.k = 2, .n = 3}}});
+  const std::string of_small = EncodeBallot(small.Vote({{1, 0}}));
+  const std::string of_large = EncodeBallot(large.Vote({{0, 1}, {2, 1, 0}}));
+  std::vector<std::string> bytes;
+  std::vector<const TestPoll*> polls;
+  for (size_t at = 2; at + 32 <= of_large.size(); at += 32) {
+    bytes.push_back(of_large);
+    bytes.back().replace(at, 32, 32, at % 64 == 2 ? '\xff' : '\0');
+    polls.push_back(&large);
+    bytes.push_back(of_small);
+    polls.push_back(&small);
+    bytes.push_back(of_small.substr(at % 3));
+    polls.push_back(at % 2 == 0 ? &small : &large);
+    bytes.push_back(of_large);
+    polls.push_back(&large);
+  }
+  std::vector<EncodedBallot> encoded;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    encoded.push_back({&polls[i]->context.shape, bytes[i]});
+  }
+  const auto together = DecodeBallots(encoded);
+  size_t refused = 0;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    const auto alone = DecodeBallot(*encoded[i].shape, bytes[i]);
+    ASSERT_EQ(together[i].status(), alone.status()) << i;
+    if (!alone.ok()) {
+      ++refused;
+      continue;
+    }
+    EXPECT_EQ(EncodeBallot(together[i]->ballot), bytes[i]) << i;
+    const BallotToCheck item{&polls[i]->context, &together[i]->ballot, together[i]->elements};
+    EXPECT_EQ(CheckBallots({&item, 1})[0], polls[i]->Check(*alone)) << i;
+  }
+  EXPECT_GT(refused, bytes.size() / 4);
+  EXPECT_LT(refused, bytes.size() * 3 / 4);
 }
 
 TEST(BallotTest, ContextWithTooFewKeysOrIssuersIsNotTheBallotsFault) {

@@ -13,6 +13,7 @@
 #include "crypto/vartime/modq.h"
 #include "crypto/vartime/multi_mul.h"
 #include "crypto/vartime/power.h"
+#include "crypto/vartime/search.h"
 #include "tests/crypto/support.h"
 
 namespace urna::crypto::vartime {
@@ -481,11 +482,90 @@ TEST_P(MultiMulTest, OfManyTermsAgreesWithSumsOfFew) {
   }
 }
 
+/// Of many lengths, so that some lanes have less to add than others, and some sums several lanes.
+TEST_P(MultiMulTest, EachOfManyIsWhatItIsAlone) {
+  Inputs inputs;
+  std::vector<Scalar> scalars;
+  std::vector<Point> points;
+  std::vector<Element> elements;
+  for (size_t k = 0; k < 40; ++k) {
+    scalars.push_back(k % 3 == 0 ? inputs.Short() : inputs.AScalar());
+    points.push_back(inputs.APoint());
+    elements.push_back(ElementOf(points.back()));
+  }
+  for (const size_t count : {1, 2, 3, 5, 7, 8, 9, 15, 17, 30}) {
+    std::vector<Terms> sums;
+    std::vector<Bytes32> expected;
+    for (size_t s = 0; s < count; ++s) {
+      const size_t first = inputs.Word() % 8, size = inputs.Word() % 33;
+      sums.push_back(
+          {std::span(scalars).subspan(first, size), std::span(elements).subspan(first, size)});
+      Point sum;
+      for (size_t k = first; k < first + size; ++k) sum += Mul(scalars[k], points[k]);
+      expected.push_back(sum.bytes());
+    }
+    ASSERT_EQ(Element::EncodeMany(MultiMulEach(sums)), expected) << count;
+  }
+}
+
 TEST_P(MultiMulTest, OfOnlyZerosIsTheIdentity) {
   for (const size_t n : {0, 1, 300}) {
     const std::vector<Scalar> scalars(n);
     const std::vector<Element> elements(n, Element::Base());
     EXPECT_TRUE(MultiMul(scalars, elements).IsIdentity()) << n;
+  }
+}
+
+// Items of up to five equations e G = 0, each of which holds if e is zero.
+class SearchTest : public BothWays {
+ protected:
+  using Items = std::vector<std::vector<Scalar>>;
+  /// The items that do not hold and the first equation of each that does not.
+  static std::vector<std::pair<size_t, size_t>> Search(const Items& items, Together together) {
+    std::vector<std::vector<Scalar>> weights;
+    for (const auto& item : items) weights.push_back(Batch::Weights(item.size()));
+    const auto add = [&](size_t i, size_t first, size_t count, Batch& batch) {
+      for (size_t e = first; e < first + count; ++e) {
+        batch.Add(weights[i][e] * items[i][e], Element::Base());
+      }
+    };
+    const auto failures = FindFailures(items.size(), together, [&](size_t first, size_t count) {
+      Batch batch;
+      for (size_t i = first; i < first + count; ++i) add(i, 0, items[i].size(), batch);
+      return batch;
+    });
+    const auto firsts = FirstFailing(
+        failures, [&](size_t i) { return items[i].size(); },
+        [&](size_t i, size_t first, size_t count) {
+          Batch batch;
+          add(i, first, count, batch);
+          return batch;
+        });
+    std::vector<std::pair<size_t, size_t>> found;
+    for (size_t f = 0; f < failures.size(); ++f) found.emplace_back(failures[f].item, firsts[f]);
+    return found;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Ifma, SearchTest, testing::Bool());
+
+TEST_P(SearchTest, FindsEveryFailureAndItsFirstEquation) {
+  Inputs inputs;
+  for (const size_t count : {0, 1, 2, 3, 4, 5, 17, 64, 100}) {
+    for (const uint64_t rarity : {1, 2, 10, 100, 10'000}) {
+      Items items(count);
+      std::vector<std::pair<size_t, size_t>> expected;
+      for (size_t i = 0; i < count; ++i) {
+        items[i].resize(1 + inputs.Word() % 5);
+        if (inputs.Word() % rarity != 0) continue;
+        const size_t first = inputs.Word() % items[i].size();
+        items[i][first] = Scalar::FromU64(1 + inputs.Word() % 3);
+        if (first + 1 < items[i].size()) items[i].back() = -items[i][first];
+        expected.emplace_back(i, first);
+      }
+      for (const Together together : {Together::kAll, Together::kEach}) {
+        ASSERT_EQ(Search(items, together), expected) << count << " " << rarity;
+      }
+    }
   }
 }
 

@@ -6,12 +6,14 @@
 #include <future>
 #include <thread>
 
-#include "server/group_size.h"
+#include "server/false_share.h"
 #include "server/lane.h"
 #include "tests/server/harness.h"
 
 namespace urna::server::testing {
 namespace {
+
+using crypto::Together;
 
 const urna::testing::ElectionOptions kSmall = Small(6);
 
@@ -223,27 +225,29 @@ TEST(Lanes, OversizedMessagesAreRefused) {
   EXPECT_EQ(s.Approve(certified, 0).reject, "request.malformed");
 }
 
-TEST(GroupSize, ShrinksToOneWhileFalseProofsComeAndGrowsWhenTheyStop) {
-  GroupSize size(64);
-  EXPECT_EQ(size.Next(), 64u);
-  for (const size_t next : {16u, 4u, 1u, 1u}) {
-    size.Note(size.Next(), false);
-    EXPECT_EQ(size.Next(), next);
+TEST(FalseShare, ChecksEachForItselfWhileManyProofsAreFalseAndTogetherWhenThatStops) {
+  FalseShare share;
+  EXPECT_EQ(share.together(), Together::kAll);
+  for (int i = 0; i < 20; ++i) {
+    share.Note(128, 1);
+    EXPECT_EQ(share.together(), Together::kAll) << i;
   }
-  for (const size_t next : {2u, 4u, 8u, 16u, 32u, 64u, 64u}) {
-    size.Note(size.Next(), true);
-    EXPECT_EQ(size.Next(), next);
-  }
+  share.Note(64, 13);
+  EXPECT_EQ(share.together(), Together::kEach);
+  for (int i = 0; i < 20; ++i) share.Note(64, 13);
+  EXPECT_EQ(share.together(), Together::kEach);
+  for (int i = 0; i < 10; ++i) share.Note(64, 0);
+  EXPECT_EQ(share.together(), Together::kAll);
 }
 
-TEST(GroupSize, LearnsNothingFromASmallGroupThatHolds) {
-  GroupSize size(64);
-  size.Note(64, false);
-  size.Note(3, true);
-  EXPECT_EQ(size.Next(), 16u);
-  // One that does not hold says something whatever its size.
-  size.Note(3, false);
-  EXPECT_EQ(size.Next(), 1u);
+TEST(FalseShare, LearnsLittleFromFewBallots) {
+  FalseShare share;
+  share.Note(1, 1);
+  EXPECT_EQ(share.together(), Together::kAll);
+  for (int i = 0; i < 8; ++i) share.Note(1, 1);
+  EXPECT_EQ(share.together(), Together::kEach);
+  for (int i = 0; i < 8; ++i) share.Note(1, 0);
+  EXPECT_EQ(share.together(), Together::kEach);
 }
 
 }  // namespace
