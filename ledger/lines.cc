@@ -7,6 +7,11 @@
 #include "base/text.h"
 
 namespace urna::ledger {
+namespace {
+
+constexpr size_t kHashLine = 44 + 1;  // base64 of 32 bytes, and the line's end
+
+}  // namespace
 
 bool TakeLine(std::string_view& rest, std::string_view& line) {
   const size_t end = rest.find('\n');
@@ -50,8 +55,12 @@ absl::StatusOr<std::vector<Hash32>> TakeHashes(std::string_view& rest, size_t ma
 
 std::string HashLines(const std::vector<Hash32>& hashes) {
   std::string out;
-  for (const Hash32& hash : hashes) out += base::Cat(base::Base64(base::View(hash)), "\n");
-  out += "\n";
+  out.reserve(hashes.size() * kHashLine + 1);
+  for (const Hash32& hash : hashes) {
+    out += base::Base64(base::View(hash));
+    out += '\n';
+  }
+  out += '\n';
   return out;
 }
 
