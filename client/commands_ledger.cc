@@ -78,12 +78,16 @@ struct ProfileFlags {
 
 absl::StatusOr<std::unique_ptr<PollView>> CheckedLedger(const GlobalOptions& global,
                                                         const ProfileFlags& flags) {
-  const int sources = !flags.folder.empty() + !flags.from.empty() + !global.server.target.empty();
-  if (sources != 1) {
+  if (!flags.folder.empty() && !flags.from.empty()) {
     return base::Failure(absl::StatusCode::kInvalidArgument,
-                         "give one of these: the folder of an export, --from with a URL, --server");
+                         "give the folder of an export, or --from with a URL, not both");
   }
+  // A server may be named by the environment: what is given here comes first.
   if (!flags.folder.empty()) return PollView::Open(flags.folder, flags.poll, ShowProgress());
+  if (flags.from.empty() && global.server.target.empty()) {
+    return base::Failure(absl::StatusCode::kInvalidArgument,
+                         "give the folder of an export, --from with a URL, or --server");
+  }
   if (!flags.from.empty()) {
     URNA_ASSIGN_OR_RETURN(const std::unique_ptr<LedgerSource> source,
                           OverHttp(LogUrl(flags.from, flags.poll), global.server.certificate));
