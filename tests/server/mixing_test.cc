@@ -30,8 +30,9 @@ class MixingServer : public ::testing::Test {
     s_.Sync();
   }
   std::string Waiting() {
+    const v1::StatusResponse status = s_.Status();
     std::string all;
-    for (const std::string& one : s_.Status().waiting_for()) all += one + "\n";
+    for (const std::string& one : status.waiting_for()) all += one + "\n";
     return all;
   }
   std::vector<poll::Payload> Mix(uint32_t trustee) {
