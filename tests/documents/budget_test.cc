@@ -36,7 +36,9 @@ using ::testing::Not;
 Profile ThreeProjects() {
   Profile profile;
   profile.budget = 800;
-  profile.projects = {{.id = "a", .cost = 300}, {.id = "b", .cost = 200}, {.id = "c", .cost = 300}};
+  profile.projects = {{.id = "a", .name = "", .cost = 300},
+                      {.id = "b", .name = "", .cost = 200},
+                      {.id = "c", .name = "", .cost = 300}};
   return profile;
 }
 
