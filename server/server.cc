@@ -444,8 +444,14 @@ void Server::ShowHealth() {
   if (grpc_ == nullptr) return;
   std::lock_guard guard(health_mutex_);
   grpc::HealthCheckServiceInterface* const health = grpc_->GetHealthCheckService();
-  health->SetServingStatus(kIssuingHealth, issuing_healthy_ && disk_.taking());
-  if (settings_.ballot_box) health->SetServingStatus(kCastingHealth, disk_.taking());
+  const bool ledgers =
+      std::ranges::all_of(book_.All(), [](const auto& poll) { return poll->view()->damage.ok(); });
+  const bool answers =
+      std::ranges::all_of(issuers_, [](const auto& issuer) { return issuer->usable().ok(); });
+  const bool casting = ledgers && disk_.taking();
+  health->SetServingStatus(kIssuingHealth, casting && answers && issuing_healthy_);
+  if (settings_.ballot_box) health->SetServingStatus(kCastingHealth, casting);
+  health->SetServingStatus("", ledgers && answers);
 }
 
 void Server::MakeServices() {
@@ -514,8 +520,7 @@ absl::Status Server::Listen() {
           .ledger_folder = Cat(s.data, "/ledger"),
           .bytes_per_second = s.reread_rate << 20,
           .every = environment_.reread_every.value_or(std::chrono::hours(s.reread_every))},
-      *store_, book_, issuers_, log_,
-      [this] { grpc_->GetHealthCheckService()->SetServingStatus("", false); });
+      *store_, book_, issuers_, log_, [this] { ShowHealth(); });
   rereader_->Start();
   log_.Line(Cat("listening on ", address_, s.plaintext ? " without TLS" : ""));
   return absl::OkStatus();
