@@ -125,6 +125,10 @@ void PrintProjects(const poll::Definition& d, const poll::Contest& contest,
   };
   std::cout << "    pool of " << money(budget.amount) << " " << OneLine(budget.currency) << " for "
             << contest.options.size() << " projects\n";
+  if (contest.cost_limit.has_value()) {
+    std::cout << "    projects of one ballot cost at most " << money(*contest.cost_limit)
+              << " together, or it is void\n";
+  }
   for (const poll::Option& option : contest.options) {
     std::cout << "      " << Padded(OneLine(option.project->number), 14) << " "
               << documents::PadLeft(money(option.project->cost), 16) << "  "

@@ -90,12 +90,18 @@ std::string RuleHelp(const poll::Contest& contest) {
                                 : contest.least_picks == r.w
                                     ? Cat(r.w)
                                     : Cat(contest.least_picks, " to ", r.w);
-      return Cat(count, r.w == 1 ? " number" : " numbers with commas between",
-                 contest.ranked && r.w > 1
-                     ? Cat(", the best first: ", poll::PointsOfPick(contest, 0), " points, ",
-                           poll::PointsOfPick(contest, 1), r.w > 2 ? ", and so on" : "")
-                     : "",
-                 contest.least_picks == 0 ? "; 0 = none" : "");
+      return Cat(
+          count, r.w == 1 ? " number" : " numbers with commas between",
+          contest.ranked && r.w > 1
+              ? Cat(", the best first: ", poll::PointsOfPick(contest, 0), " points, ",
+                    poll::PointsOfPick(contest, 1), r.w > 2 ? ", and so on" : "")
+              : "",
+          contest.cost_limit.has_value()
+              ? Cat(", together at most ",
+                    poll::counting::FormatAmount(*contest.cost_limit,
+                                                 std::get<poll::Budget>(contest.decision).decimals))
+              : "",
+          contest.least_picks == 0 ? "; 0 = none" : "");
     }
   };
   return std::visit(Help{contest}, contest.rule);

@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "client/interrupt.h"
+#include "ledger/evidence.h"
 #include "ledger/export.h"
 #include "ledger/record.h"
 #include "poll/replay.h"
@@ -143,6 +144,33 @@ class Intake {
   Replayer head_;
   Hash32 last_leaf_{};
 };
+
+/// What proves that `key` signed two histories, the export `older` and the ledger of `note`, which
+/// says that it is `shown`; nothing if one continues the other. Errors: Reject("ledger.root") if
+/// the source's records are not those of the note; those of the source and of ExportReader.
+absl::StatusOr<std::optional<ledger::Evidence>> FindFork(
+    LedgerSource& source, const ledger::ExportReader& older, const std::string& note,
+    const ledger::Checkpoint& shown, const ledger::NoteKey& key, const Progress& progress) {
+  if (shown.size == 0) return std::nullopt;
+  if (shown.size <= older.checkpoint().size) {
+    const ledger::NodeReader nodes = [&older](uint32_t level, uint64_t index) {
+      return older.ReadNode(level, index);
+    };
+    URNA_ASSIGN_OR_RETURN(ledger::Evidence fork, ledger::MakeFork(note, older.note(), key, nodes));
+    if (!ledger::Judge(fork, key).proven) return std::nullopt;
+    return fork;
+  }
+  URNA_ASSIGN_OR_RETURN(ledger::ForkProver prover,
+                        ledger::ForkProver::Begin(older.note(), note, key));
+  uint64_t compared = 0;
+  URNA_RETURN_IF_ERROR(
+      source.Records(0, shown.size, [&](const std::string& record) -> absl::StatusOr<bool> {
+        prover.Append(ledger::LeafHash(record));
+        if (++compared % kRecordsPerProgress == 0) progress("compared", compared, shown.size);
+        return true;
+      }));
+  return prover.Finish();
+}
 
 }  // namespace
 
@@ -365,22 +393,30 @@ absl::StatusOr<ledger::Checkpoint> FetchLedger(LedgerSource& source, const Hash3
     const auto opened = intake.Open(older->note());
     if (!opened.ok()) return base::Annotate(opened.status(), folder);
   }
-  // Says so only if the ballot box signed both: then this is proof that it lied.
-  const auto forked = [&]() -> absl::Status {
+  // What is shown does not continue the older export. If the ballot box signed both, the evidence
+  // is kept; if not, `fault` is all that is known, and accuses nobody.
+  const auto refuse = [&](const absl::Status& fault) -> absl::Status {
     URNA_RETURN_IF_ERROR(intake.Open(note).status());
+    const ledger::NoteKey& key = intake.definition()->ballot_box;
+    const auto fork = FindFork(source, *older, note, claimed, key, progress);
+    if (base::RejectId(fork.status()) == "ledger.root") return fault;
+    URNA_RETURN_IF_ERROR(fork.status());
+    if (!fork->has_value()) return fault;
+    const std::string file =
+        Cat(folder, "-", claimed.size, "-", base::Hex(claimed.root).substr(0, 16), ".evidence");
+    const absl::Status kept = base::WriteFileAtomic(file, ledger::EncodeEvidence(**fork));
     return Reject("ledger.forked",
-                  Cat("the server shows a ledger that does not continue the one in ", folder,
-                      ", which was left as it is: kept ", Describe(older->checkpoint()), "; shown ",
-                      Describe(claimed), "; keep both, they prove that ", claimed.origin,
-                      " signed two histories"));
+                  Cat(ledger::Judge(**fork, key).text, ". ", folder, " was left as it is. ",
+                      kept.ok() ? Cat("Keep ", file,
+                                      ": it proves this to anybody who runs urna-verify --log '",
+                                      key.ToString(), "' --evidence ", file)
+                                : Cat("What proves this could not be kept: ", kept.ToString())));
   };
   if (older != nullptr && claimed.size < start) {
-    const auto opened = intake.Open(note);
-    if (!opened.ok()) return opened.status();
-    return Reject("ledger.forked",
-                  Cat("the server shows a shorter ledger than the one in ", folder,
-                      ", which was left as it is: kept ", Describe(older->checkpoint()), "; shown ",
-                      Describe(claimed)));
+    return refuse(
+        Reject("ledger.forked", Cat("the server shows a shorter ledger than the one in ", folder,
+                                    ", which was left as it is: kept ",
+                                    Describe(older->checkpoint()), "; shown ", Describe(claimed))));
   }
 
   absl::Status fetched =
@@ -395,11 +431,12 @@ absl::StatusOr<ledger::Checkpoint> FetchLedger(LedgerSource& source, const Hash3
     // The first new record does not follow the last old one.
     const bool at_seam = older != nullptr && writer->size() == start &&
                          base::RejectId(fetched) == "ledger.chain-broken";
-    return at_seam ? forked() : fetched;
+    return at_seam ? refuse(fetched) : fetched;
   }
   URNA_ASSIGN_OR_RETURN(const ledger::Checkpoint checkpoint, intake.Open(note));
   if (writer->Root() != checkpoint.root) {
-    return older != nullptr ? forked() : RootDiffers(checkpoint, writer->Root());
+    const absl::Status differs = RootDiffers(checkpoint, writer->Root());
+    return older != nullptr ? refuse(differs) : differs;
   }
   URNA_RETURN_IF_ERROR(writer->Finish(note));
   URNA_RETURN_IF_ERROR(base::PutFolder(temporary.path(), folder));

@@ -179,7 +179,9 @@ std::optional<std::string> WhyVoid(const Contest& contest, std::span<const uint8
                contest.least_picks);
   }
   if (contest.cost_limit.has_value() && cost > *contest.cost_limit) {
-    return Cat("picks projects for ", cost, ", more than ", *contest.cost_limit);
+    const uint32_t decimals = std::get<Budget>(contest.decision).decimals;
+    return Cat("picks projects for ", counting::FormatAmount(cost, decimals), ", more than ",
+               counting::FormatAmount(*contest.cost_limit, decimals));
   }
   return std::nullopt;
 }

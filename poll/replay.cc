@@ -48,11 +48,13 @@ Replay::Replay(Trust trust, State::ReadRecord read_record, OnFault on_fault,
                ParallelFor parallel_for)
     : Replay(trust, State(std::move(read_record)), std::move(on_fault), std::move(parallel_for)) {}
 
-Replay::Replay(Trust trust, State state, OnFault on_fault, ParallelFor parallel_for)
+Replay::Replay(Trust trust, State state, OnFault on_fault, ParallelFor parallel_for,
+               AfterFault after_fault)
     : trust_(trust),
       state_(std::move(state)),
       on_fault_(std::move(on_fault)),
-      parallel_for_(std::move(parallel_for)) {
+      parallel_for_(std::move(parallel_for)),
+      after_fault_(after_fault) {
   crypto::Check(trust != Trust::kClaim, "a claim is replayed by a ClaimedReplay");
 }
 
@@ -78,7 +80,7 @@ void Replay::Append(const std::vector<std::string>& records) {
 
 bool Replay::Apply(Run& run, const OnAccepted& on_accepted) {
   crypto::Check(run.trust_ == trust_, "a run is applied under the trust that it was checked under");
-  for (; run.applied_ < run.size(); ++run.applied_) {
+  for (; run.applied_ < run.size() && !stopped_; ++run.applied_) {
     if (run.items_.empty() || run.basis_.definition != state_.definition() ||
         run.basis_.context != state_.context()) {
       return false;
@@ -98,13 +100,16 @@ void Replay::ApplyNext(const Run::Item& item, const OnAccepted& on_accepted) {
       on_fault_(
           index, kind,
           base::Reject("ledger.chain-broken", "does not carry the hash of the record before it"));
+      stopped_ = after_fault_ == AfterFault::kStop;
+      if (stopped_) return;
     }
     status = item.checked->status();
   }
   if (status.ok()) status = state_.Apply(**item.checked, item.record->time, item.leaf);
   if (!status.ok()) {
     on_fault_(index, kind, status);
-    state_.Skip(item.leaf);
+    stopped_ = after_fault_ == AfterFault::kStop;
+    if (!stopped_) state_.Skip(item.leaf);
   } else if (on_accepted) {
     on_accepted(index, **item.checked);
   }

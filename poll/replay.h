@@ -42,6 +42,11 @@ class Replay {
     kClaim,     ///< somebody says to have checked the proofs: ClaimedReplay only
   };
 
+  enum class AfterFault {
+    kGoOn,  ///< the rest is replayed as far as possible, so that it can be reported on
+    kStop,  ///< before the record: it and what follows is left out
+  };
+
   /// Records that follow one another.
   class Run {
    public:
@@ -76,9 +81,10 @@ class Replay {
   /// Preconditions: `trust` is not kClaim.
   Replay(Trust trust, State::ReadRecord read_record, OnFault on_fault, ParallelFor parallel_for);
   /// Goes on from `state`.
-  Replay(Trust trust, State state, OnFault on_fault, ParallelFor parallel_for);
+  Replay(Trust trust, State state, OnFault on_fault, ParallelFor parallel_for,
+         AfterFault after_fault = AfterFault::kGoOn);
 
-  /// The next records in order. After a fault the rest is still replayed as far as possible.
+  /// The next records in order.
   void Append(const std::vector<std::string>& records);
 
   /// What the next record is to be checked against.
@@ -101,6 +107,8 @@ class Replay {
   State state_;
   OnFault on_fault_;
   ParallelFor parallel_for_;
+  AfterFault after_fault_ = AfterFault::kGoOn;
+  bool stopped_ = false;
 };
 
 /// A replay of a ledger's first records whose proofs (of ballots, tokens, register entries)

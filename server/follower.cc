@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <span>
 #include <utility>
 
 #include "base/file.h"
@@ -23,6 +24,7 @@ using poll::Phase;
 // Fetched, checked and written at once. A definition, which decides whether a poll is followed, has
 // fewer parts.
 constexpr uint64_t kChunk = 512;
+constexpr size_t kRun = 256;  // checked at once
 constexpr Hash32 kNoPoll{};
 
 std::string_view MessageOf(const absl::Status& status) {
@@ -254,40 +256,58 @@ absl::StatusOr<Follower::Followed*> Follower::Meet(const Hash32& id,
   return &followed;
 }
 
-/// Checks records that nothing vouches for, and keeps them. `accept` judges the state with them
-/// before anything is written.
+/// Checks records that nothing vouches for, and keeps them up to the first that breaks a rule.
+/// `accept` judges the state of a poll that nobody else sees yet, before anything of it is written.
 absl::Status Follower::Take(LivePoll& poll, const std::vector<std::string>& records,
                             const std::function<absl::Status(const poll::State&)>& accept) {
+  using poll::Replay;
   uint64_t bytes = 0;
   for (const std::string& record : records) bytes += record.size();
   disk_.Measure();
   URNA_RETURN_IF_ERROR(disk_.Admit(DiskWatch::Use::kFinish, bytes));
 
-  absl::Status fault;
-  poll.unwritten = records;
-  poll::Replay replay(
-      poll::Replay::Trust::kNothing, poll.state,
-      [&fault](uint64_t index, uint8_t kind, const absl::Status& status) {
-        if (fault.ok()) {
-          fault = base::Annotate(status, Cat("record ", index, " ('", poll::KindName(kind), "')"));
-        }
-      },
-      OnAllCores);
-  replay.Append(records);
-  poll.unwritten.clear();
-  URNA_RETURN_IF_ERROR(fault);
-  if (accept) URNA_RETURN_IF_ERROR(accept(replay.state()));
+  // Proofs take long: nobody who reads the state waits for them.
+  std::vector<Replay::Run> runs;
+  for (std::span<const std::string> left = records; !left.empty();) {
+    const size_t size = std::min(kRun, left.size());
+    runs.emplace_back(Replay::Trust::kNothing, left.first(size));
+    left = left.subspan(size);
+  }
+  const poll::Basis basis{poll.state.definition(), poll.state.context()};
+  OnAllCores(runs.size(), [&](size_t i) { runs[i].Check(basis); });
 
-  const ledger::Store::Batch batch{poll.id, records};
+  absl::Status fault;
+  // Held until all is durable: nobody sees what a crash could undo.
+  std::unique_lock guard(poll.lock);
+  const uint64_t before = poll.state.size();
+  poll.unwritten = records;
+  Replay replay(
+      Replay::Trust::kNothing, std::move(poll.state),
+      [&fault](uint64_t index, uint8_t kind, const absl::Status& status) {
+        fault = base::Annotate(status, Cat("record ", index, " ('", poll::KindName(kind), "')"));
+      },
+      poll::Sequentially, Replay::AfterFault::kStop);
+  for (Replay::Run& run : runs) {
+    while (!replay.Apply(run)) run.Check(replay.basis());
+  }
+  poll.state = std::move(replay).TakeState();
+  const uint64_t accepted = poll.state.size() - before;
+  ledger::Store::Batch batch{poll.id, std::move(poll.unwritten)};
+  poll.unwritten.clear();
+  batch.records.resize(accepted);
+  if (accept) {
+    URNA_RETURN_IF_ERROR(fault);
+    URNA_RETURN_IF_ERROR(accept(poll.state));
+  }
+  if (accepted == 0) return fault;
+
   const auto heads = store_.Append({&batch, 1});
-  if (!heads.ok() || (*heads)[0].root != replay.state().root()) {
+  if (!heads.ok() || (*heads)[0].root != poll.state.root()) {
     fatal_(Cat("the copy of a ledger could not be written: ", MessageOf(heads.status())));
     return Failure(absl::StatusCode::kUnavailable, "the copy of the ledger could not be written");
   }
-  std::unique_lock guard(poll.lock);
-  poll.state = std::move(replay).TakeState();
   poll.written = poll.state.size();
-  return absl::OkStatus();
+  return fault;
 }
 
 absl::Status Follower::Compare(Followed& followed, const std::string& note) {

@@ -14,13 +14,12 @@
 #include "ledger/note.h"
 #include "ledger/record.h"
 #include "ledger/store/store.h"
-#include "poll/replay.h"
 #include "server/anchor.h"
 #include "server/folder_lock.h"
 #include "server/keys.h"
-#include "server/parallel.h"
 #include "server/poll_files.h"
 #include "server/publication.h"
+#include "server/replay_stored.h"
 #include "server/sequencer.h"
 #include "server/setup.h"
 
@@ -33,7 +32,6 @@ using base::Failure;
 using crypto::Hash32;
 
 constexpr std::string_view kLostSuffix = ".lost";
-constexpr uint64_t kReplayChunk = 4096;
 constexpr size_t kMaxNoteBytes = size_t{1} << 20;
 
 std::string MessageOf(const absl::Status& status) { return std::string(status.message()); }
@@ -45,33 +43,14 @@ struct Held {
 };
 
 absl::StatusOr<Held> Replay(const ledger::Store& store, const Hash32& id) {
-  URNA_ASSIGN_OR_RETURN(const ledger::Store::Head head, store.GetHead(id));
-  absl::Status fault;
-  poll::Replay replay(
-      poll::Replay::Trust::kOwnStore, [&](uint64_t index) { return store.Read(id, index); },
-      [&](uint64_t index, uint8_t kind, const absl::Status& status) {
-        if (!fault.ok()) return;
-        fault = Failure(absl::StatusCode::kDataLoss,
-                        Cat("poll ", base::Hex(id), ", record ", index, " ('", poll::KindName(kind),
-                            "'): ", MessageOf(status)));
-      },
-      OnAllCores);
   Held held;
-  std::vector<std::string> chunk;
-  for (uint64_t first = 0; first < head.size; first += chunk.size()) {
-    chunk.clear();
-    const uint64_t last = std::min(first + kReplayChunk, head.size);
-    URNA_RETURN_IF_ERROR(store.Scan(id, first, last, [&](uint64_t, std::string_view record) {
-      chunk.emplace_back(record);
-      if (const auto decoded = ledger::DecodeRecord(record); decoded.ok()) {
-        held.newest_time = std::max(held.newest_time, decoded->time);
-      }
-      return absl::OkStatus();
-    }));
-    replay.Append(chunk);
-    URNA_RETURN_IF_ERROR(fault);
-  }
-  held.state = std::make_unique<poll::State>(std::move(replay).TakeState());
+  auto state = ReplayStored(
+      store, id, poll::State([&store, id](uint64_t index) { return store.Read(id, index); }),
+      [&held](uint64_t, const ledger::RecordView& record) {
+        held.newest_time = std::max(held.newest_time, record.time);
+      });
+  if (!state.ok()) return base::Annotate(state.status(), Cat("poll ", base::Hex(id)));
+  held.state = std::make_unique<poll::State>(*std::move(state));
   return held;
 }
 

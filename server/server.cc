@@ -13,13 +13,12 @@
 #include "base/text.h"
 #include "ledger/checkpoint.h"
 #include "ledger/record.h"
-#include "poll/replay.h"
 #include "server/folder_lock.h"
 #include "server/issuer_duties.h"
 #include "server/keys.h"
-#include "server/parallel.h"
 #include "server/poll_files.h"
 #include "server/publication.h"
+#include "server/replay_stored.h"
 #include "server/setup.h"
 #include "server/tiles_http.h"
 
@@ -29,7 +28,6 @@ namespace {
 using base::Cat;
 using base::Failure;
 
-constexpr uint64_t kReplayChunk = 4096;
 // Names in gRPC's health service.
 const std::string kIssuingHealth = "urna.v1.Issuing";
 const std::string kCastingHealth = "urna.v1.Casting";
@@ -259,46 +257,24 @@ poll::State Server::KeptState(LivePoll& live, uint64_t& published) {
 }
 
 /// `published`: how much an earlier run showed; if 0, becomes what the opening showed.
-absl::StatusOr<uint64_t> Server::Replay(LivePoll& live, const ledger::Store::Head& head,
-                                        uint64_t& published) {
-  absl::Status fault;
-  poll::Replay replay(
-      poll::Replay::Trust::kOwnStore, KeptState(live, published),
-      [&fault](uint64_t index, uint8_t kind, const absl::Status& status) {
-        if (fault.ok()) {
-          fault = Damaged(
-              Cat("record ", index, " ('", poll::KindName(kind), "'): ", MessageOf(status)));
-        }
-      },
-      OnAllCores);
-  const uint64_t kept = replay.state().size();
-  std::vector<std::string> chunk;
-  while (replay.state().size() < head.size) {
-    const uint64_t first = replay.state().size();
-    chunk.clear();
-    const uint64_t last = std::min(first + kReplayChunk, head.size);
-    const absl::Status scanned = store_->Scan(
-        live.id, first, last, [&](uint64_t index, std::string_view record) -> absl::Status {
-          chunk.emplace_back(record);
-          constexpr auto kOpened = static_cast<uint8_t>(poll::RecordKind::kOpened);
-          const bool opens = record.size() > 1 && static_cast<uint8_t>(record[1]) == kOpened;
-          if (!opens || published != 0) return absl::OkStatus();
-          published = index + 1;
-          return absl::CancelledError();
-        });
-    if (!scanned.ok() && !absl::IsCancelled(scanned)) return scanned;
-    replay.Append(chunk);
-    URNA_RETURN_IF_ERROR(fault);
-    for (size_t i = 0; i < chunk.size(); ++i) {
-      URNA_ASSIGN_OR_RETURN(const auto record, ledger::ViewRecord(chunk[i]));
-      if (settings_.ballot_box) newest_record_ = std::max(newest_record_, record.time);
-      if (const auto note = poll::NoteBallot(first + i, record)) live.NoteRevision(*note);
-    }
-  }
-  live.state = std::move(replay).TakeState();
-  if (live.state.root() != head.root || live.state.definition() == nullptr) {
-    return Damaged("the records do not have the stored root");
-  }
+absl::StatusOr<uint64_t> Server::Replay(LivePoll& live, uint64_t& published) {
+  poll::State state = KeptState(live, published);
+  const uint64_t kept = state.size();
+  URNA_ASSIGN_OR_RETURN(live.state,
+                        ReplayStored(*store_, live.id, std::move(state),
+                                     [&](uint64_t index, const ledger::RecordView& record) {
+                                       constexpr auto kOpened =
+                                           static_cast<uint8_t>(poll::RecordKind::kOpened);
+                                       if (record.kind == kOpened && published == 0)
+                                         published = index + 1;
+                                       if (settings_.ballot_box) {
+                                         newest_record_ = std::max(newest_record_, record.time);
+                                       }
+                                       if (const auto note = poll::NoteBallot(index, record)) {
+                                         live.NoteRevision(*note);
+                                       }
+                                     }));
+  if (live.state.definition() == nullptr) return Damaged("it has no whole definition");
   return kept;
 }
 
@@ -356,7 +332,7 @@ absl::Status Server::LoadPoll(const Hash32& id) {
     before = PublishedBefore(id);
     published = before.checkpoint.size;
   }
-  URNA_ASSIGN_OR_RETURN(const uint64_t kept, Replay(*live, head, published));
+  URNA_ASSIGN_OR_RETURN(const uint64_t kept, Replay(*live, published));
   URNA_ASSIGN_OR_RETURN(const ledger::Checkpoint anchored, CheckAgainstAnchor(*live));
   URNA_RETURN_IF_ERROR(CheckLostNotes(*live));
   if (live->state.IsLost(before.checkpoint)) {
@@ -468,8 +444,14 @@ void Server::ShowHealth() {
   if (grpc_ == nullptr) return;
   std::lock_guard guard(health_mutex_);
   grpc::HealthCheckServiceInterface* const health = grpc_->GetHealthCheckService();
-  health->SetServingStatus(kIssuingHealth, issuing_healthy_ && disk_.taking());
-  if (settings_.ballot_box) health->SetServingStatus(kCastingHealth, disk_.taking());
+  const bool ledgers =
+      std::ranges::all_of(book_.All(), [](const auto& poll) { return poll->view()->damage.ok(); });
+  const bool answers =
+      std::ranges::all_of(issuers_, [](const auto& issuer) { return issuer->usable().ok(); });
+  const bool casting = ledgers && disk_.taking();
+  health->SetServingStatus(kIssuingHealth, casting && answers && issuing_healthy_);
+  if (settings_.ballot_box) health->SetServingStatus(kCastingHealth, casting);
+  health->SetServingStatus("", ledgers && answers);
 }
 
 void Server::MakeServices() {
@@ -538,8 +520,7 @@ absl::Status Server::Listen() {
           .ledger_folder = Cat(s.data, "/ledger"),
           .bytes_per_second = s.reread_rate << 20,
           .every = environment_.reread_every.value_or(std::chrono::hours(s.reread_every))},
-      *store_, book_, issuers_, log_,
-      [this] { grpc_->GetHealthCheckService()->SetServingStatus("", false); });
+      *store_, book_, issuers_, log_, [this] { ShowHealth(); });
   rereader_->Start();
   log_.Line(Cat("listening on ", address_, s.plaintext ? " without TLS" : ""));
   return absl::OkStatus();

@@ -98,8 +98,7 @@ class Server {
   /// The state that an earlier run kept, or an empty one. `published` as of Replay.
   poll::State KeptState(LivePoll& poll, uint64_t& published);
   /// Makes the poll's state of all its records. Returns how many of them the kept state had.
-  absl::StatusOr<uint64_t> Replay(LivePoll& poll, const ledger::Store::Head& head,
-                                  uint64_t& published);
+  absl::StatusOr<uint64_t> Replay(LivePoll& poll, uint64_t& published);
   /// The anchored checkpoint, which the store must continue; size 0 if there is none, or the ledger
   /// says itself that it is lost.
   absl::StatusOr<ledger::Checkpoint> CheckAgainstAnchor(const LivePoll& poll) const;

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "client/interrupt.h"
+#include "ledger/evidence.h"
 #include "ledger/export.h"
 #include "poll/payload.h"
 #include "tests/client/fake_server.h"
@@ -211,16 +212,32 @@ class ForkTest : public PollViewTest {
     ASSERT_TRUE(Fetch().ok());
     kept_ = FilesUnder(folder_);
   }
-  void ExpectForked() {
-    const auto fetched = Fetch();
-    EXPECT_EQ(Id(fetched.status()), "ledger.forked") << fetched.status();
-    const auto checkpoint = ledger::ExportReader::Open(folder_).value()->checkpoint();
-    EXPECT_THAT(Text(fetched.status()), HasSubstr(base::Cat("kept size ", checkpoint.size, " root ",
-                                                            base::Hex(checkpoint.root))));
-    EXPECT_THAT(Text(fetched.status()), HasSubstr("shown size "));
+  void ExpectRefused(const std::string& id) {
+    EXPECT_EQ(Id(Fetch().status()), id);
     EXPECT_EQ(FilesUnder(folder_), kept_);
+    EXPECT_EQ(Id(All().status()), id);
+  }
+  /// Refused, and what proves the fork to anybody is beside the folder.
+  void ExpectProven() {
+    ExpectRefused("ledger.forked");
+    const absl::Status status = Fetch().status();
+    std::vector<std::string> beside = Beside();
+    std::erase(beside, "ledger");
+    ASSERT_EQ(beside.size(), 1u);
+    const std::string file = temporary_->path() + "/" + beside[0];
+    EXPECT_THAT(Text(status), HasSubstr(file));
+    const auto evidence = ledger::ParseEvidence(base::ReadFile(file).value());
+    ASSERT_TRUE(evidence.ok()) << evidence.status();
+    const auto judgement = ledger::Judge(*evidence, election_.checkpoint_key());
+    EXPECT_TRUE(judgement.proven) << judgement.text;
+    EXPECT_THAT(Text(status), HasSubstr(judgement.text));
+    const auto checkpoint = ledger::ExportReader::Open(folder_).value()->checkpoint();
+    EXPECT_THAT(judgement.text, HasSubstr(base::Cat("a ledger of ", checkpoint.size, " records")));
+  }
+  /// Refused, and nobody is accused.
+  void ExpectUnproven(const std::string& id) {
+    ExpectRefused(id);
     EXPECT_THAT(Beside(), ::testing::ElementsAre("ledger"));
-    EXPECT_EQ(Id(All().status()), "ledger.forked");
   }
   /// Drops the first ballot from the records, with everything signed anew.
   static void DropABallot(std::vector<std::string>& records) {
@@ -237,29 +254,46 @@ TEST_F(ForkTest, RefusesAnotherHistoryOfTheSameSize) {
     std::swap(records[records.size() - 1], records[records.size() - 2]);
     records = TestElection::Rechain(records);
   };
-  ExpectForked();
+  ExpectProven();
 }
 
 TEST_F(ForkTest, RefusesALongerHistoryWithoutARecordThatWasShown) {
   election_.CountIssuance();
   election_.CountIssuance();
   server_->tamper = DropABallot;
-  ExpectForked();
+  ExpectProven();
+}
+
+TEST_F(ForkTest, RefusesAShorterHistoryWithoutARecordThatWasShown) {
+  server_->tamper = DropABallot;
+  ExpectProven();
+}
+
+TEST_F(ForkTest, WhoeverHidesRecordsAccusesNobody) {
+  // What the ballot box signed, and not its records: a copy that somebody keeps can do that.
+  election_.CountIssuance();
+  server_->note = server_->SignedNote(election_.records(), election_.ballot_box());
+  server_->tamper = [](std::vector<std::string>& records) {
+    std::swap(records[records.size() - 1], records[records.size() - 2]);
+    records = TestElection::Rechain(records);
+  };
+  ExpectUnproven("ledger.chain-broken");
 }
 
 TEST_F(ForkTest, RefusesANewRootOverTheOldChain) {
-  // The chain goes on from what was shown, but the signed tree has another past.
+  // The chain goes on from what was shown, but the signed tree has another past, which is not
+  // shown.
   election_.CountIssuance();
   std::vector<std::string> other = election_.records();
   DropABallot(other);
   other.push_back(other.back());
   server_->note = server_->SignedNote(other, election_.ballot_box());
-  ExpectForked();
+  ExpectUnproven("ledger.root");
 }
 
 TEST_F(ForkTest, RefusesAShorterLedger) {
   server_->tamper = [](std::vector<std::string>& records) { records.pop_back(); };
-  ExpectForked();
+  ExpectUnproven("ledger.forked");
   // One old checkpoint shown again is no second history.
   EXPECT_THAT(Text(Fetch().status()), HasSubstr("shorter"));
 }

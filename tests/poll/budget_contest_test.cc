@@ -48,10 +48,10 @@ Json Pool(const std::string& id = "city") {
             {"ties", {"lower-cost", "lot"}}}}};
 }
 
-ElectionOptions With(const Json& contests) {
+ElectionOptions With(const std::vector<Json>& contests) {
   ElectionOptions options;
   options.styles = 1;
-  options.contests_json = contests.dump();
+  options.contests_json = Json(contests).dump();
   options.style_contests.emplace_back();
   for (const Json& contest : contests) {
     options.style_contests[0].push_back(contest["id"].get<std::string>());
@@ -81,7 +81,7 @@ std::string RefusedWhen(Change change) {
 TEST(BudgetDefinition, SaysEverythingAboutProjectsPoolAndRule) {
   Json contest = Pool();
   contest["options"][0]["project"]["category"] = {{"pl", "zieleń"}, {"en", "green"}};
-  contest["decision"]["exclusive"] = {{"trees", "lamps"}};
+  contest["decision"]["exclusive"] = Json::parse(R"([["trees","lamps"]])");
   contest["decision"]["threshold"] = {{"rule", "number"}, {"of", "points"}, {"at_least", 3}};
   contest["decision"]["method"] = {{"rule", "greedy"},
                                    {"by", "points-per-cost"},
@@ -145,11 +145,11 @@ TEST(BudgetDefinition, RefusesRulesThatTheTallyCannotShow) {
   EXPECT_THAT(RefusedWhen([&](Json& c) { decide(c)["method"]["by"] = "votes-per-cost"; }),
               HasSubstr("decision.method.by: counts votes"));
   EXPECT_THAT(RefusedWhen([&](Json& c) {
-                decide(c)["ties"] = {"more-votes", "lot"};
+                decide(c)["ties"] = Json::array({"more-votes", "lot"});
               }),
               HasSubstr("decision.ties[0]: counts votes"));
   EXPECT_THAT(RefusedWhen([&](Json& c) {
-                decide(c)["ties"] = {"top-marks", "lot"};
+                decide(c)["ties"] = Json::array({"top-marks", "lot"});
               }),
               HasSubstr("decision.ties[0]: compares marks of most points"));
   EXPECT_THAT(RefusedWhen([&](Json& c) {
@@ -170,7 +170,7 @@ TEST(BudgetDefinition, RefusesRulesThatTheTallyCannotShow) {
     EXPECT_EQ(RefusedWhen([&](Json& c) {
                 c["ballot"] = ballot;
                 decide(c)["method"]["by"] = "votes";
-                decide(c)["ties"] = {"top-marks", "more-votes", "id"};
+                decide(c)["ties"] = Json::array({"top-marks", "more-votes", "id"});
               }),
               "accepted");
   }
@@ -188,19 +188,19 @@ TEST(BudgetDefinition, RefusesRulesThatLeaveSomethingOpen) {
     EXPECT_THAT(RefusedWhen([&](Json& c) { decide(c).erase(field); }),
                 HasSubstr(Cat("decision.", field, ": is missing")));
   }
-  EXPECT_THAT(RefusedWhen([&](Json& c) { decide(c)["ties"] = {"lower-cost"}; }),
+  EXPECT_THAT(RefusedWhen([&](Json& c) { decide(c)["ties"] = Json::array({"lower-cost"}); }),
               HasSubstr("decision.ties[0]: leaves ties open"));
   EXPECT_THAT(RefusedWhen([&](Json& c) { decide(c)["ties"] = Json::array(); }),
               HasSubstr("decision.ties: has 0 entries"));
   EXPECT_THAT(RefusedWhen([&](Json& c) {
-                decide(c)["ties"] = {"lot", "id"};
+                decide(c)["ties"] = Json::array({"lot", "id"});
               }),
               HasSubstr("decision.ties[0]: decides every tie"));
   EXPECT_THAT(RefusedWhen([&](Json& c) {
-                decide(c)["ties"] = {"lower-cost", "lower-cost", "id"};
+                decide(c)["ties"] = Json::array({"lower-cost", "lower-cost", "id"});
               }),
               HasSubstr("decision.ties[1]: the same step appears twice"));
-  EXPECT_THAT(RefusedWhen([&](Json& c) { decide(c)["ties"] = {"coin"}; }),
+  EXPECT_THAT(RefusedWhen([&](Json& c) { decide(c)["ties"] = Json::array({"coin"}); }),
               HasSubstr("decision.ties[0]: must be one of"));
   EXPECT_THAT(RefusedWhen([&](Json& c) { decide(c)["method"]["misfit"] = "reserve"; }),
               HasSubstr("decision.method.reserve: is missing"));
@@ -210,16 +210,14 @@ TEST(BudgetDefinition, RefusesRulesThatLeaveSomethingOpen) {
               HasSubstr("decision.method.reserve: belongs to"));
   EXPECT_THAT(RefusedWhen([&](Json& c) { decide(c)["method"]["by"] = "luck"; }),
               HasSubstr("decision.method.by: must be one of \"points\""));
-  EXPECT_THAT(RefusedWhen([&](Json& c) { decide(c)["exclusive"] = {{"park"}}; }),
+  EXPECT_THAT(RefusedWhen([&](Json& c) { decide(c)["exclusive"] = Json::parse(R"([["park"]])"); }),
               HasSubstr("decision.exclusive[0]: has 1 entries"));
-  EXPECT_THAT(RefusedWhen([&](Json& c) {
-                decide(c)["exclusive"] = {{"park", "sea"}};
-              }),
-              HasSubstr("decision.exclusive[0][1]: no option has the id \"sea\""));
-  EXPECT_THAT(RefusedWhen([&](Json& c) {
-                decide(c)["exclusive"] = {{"park", "park"}};
-              }),
-              HasSubstr("decision.exclusive[0][1]: the same project appears twice"));
+  EXPECT_THAT(
+      RefusedWhen([&](Json& c) { decide(c)["exclusive"] = Json::parse(R"([["park","sea"]])"); }),
+      HasSubstr("decision.exclusive[0][1]: no option has the id \"sea\""));
+  EXPECT_THAT(
+      RefusedWhen([&](Json& c) { decide(c)["exclusive"] = Json::parse(R"([["park","park"]])"); }),
+      HasSubstr("decision.exclusive[0][1]: the same project appears twice"));
   EXPECT_THAT(RefusedWhen([&](Json& c) { decide(c)["decimals"] = 10; }),
               HasSubstr("decision.decimals: must be a whole number from 0 to 9"));
   EXPECT_THAT(RefusedWhen([&](Json& c) { decide(c)["amount"] = 0; }),
@@ -229,7 +227,7 @@ TEST(BudgetDefinition, RefusesRulesThatLeaveSomethingOpen) {
 TEST(BudgetDefinition, RefusesAPoolInWhichNobodyVotes) {
   const TestElection e(With({Pool(), Pool("district")}));
   Json definition = Json::parse(e.definition_json());
-  for (Json& style : definition["styles"]) style["contests"] = {"city"};
+  for (Json& style : definition["styles"]) style["contests"] = Json::array({"city"});
   const auto parsed = poll::ParseDefinition(definition.dump());
   EXPECT_THAT(std::string(parsed.status().message()),
               HasSubstr("contests[1]: no style has the contest \"district\""));
@@ -280,7 +278,7 @@ Json TiedPool() {
 
 TEST(BudgetContest, CertifiesTheFundedProjectsInTheirOrder) {
   Json contest = Pool();
-  contest["decision"]["ties"] = {"lower-cost", "lower-number"};
+  contest["decision"]["ties"] = Json::array({"lower-cost", "lower-number"});
   TestElection e(With({contest}));
   VoteAll(e, kClear);
   e.DecryptAll();
@@ -308,7 +306,7 @@ TEST(BudgetContest, CertifiesTheFundedProjectsInTheirOrder) {
 
 TEST(BudgetContest, RefusesACertificateWithOtherFundedProjects) {
   Json contest = Pool();
-  contest["decision"]["ties"] = {"lower-cost", "lower-number"};
+  contest["decision"]["ties"] = Json::array({"lower-cost", "lower-number"});
   TestElection e(With({contest}));
   VoteAll(e, kClear);
   e.DecryptAll();
@@ -406,7 +404,7 @@ TEST(BudgetContest, CountOfAContestOnPaperAloneAsksForItsLot) {
 
 TEST(BudgetContest, PaperCountsWithTheRest) {
   Json contest = Pool();
-  contest["decision"]["ties"] = {"lower-number"};
+  contest["decision"]["ties"] = Json::array({"lower-number"});
   TestElection e(With({contest}));
   VoteAll(e, {kClear[0], kClear[1], kClear[2]});  // park 6, trees 2, lamps 1
   poll::PaperCounted paper;
@@ -432,7 +430,7 @@ TEST(BudgetContest, NothingIsFundedWhereTheQuorumIsMissed) {
 
 TEST(BudgetContest, WithheldPoolFundsNothing) {
   Json contest = Pool();
-  contest["decision"]["ties"] = {"lower-number"};
+  contest["decision"]["ties"] = Json::array({"lower-number"});
   TestElection e(With({contest}));
   VoteAll(e, {kClear[0]});
   e.Certify();

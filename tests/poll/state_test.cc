@@ -478,5 +478,30 @@ TEST(Replay, NamesTheRecordWhoseChainIsBrokenAndReportsTheRest) {
   EXPECT_EQ(faults[0], (std::pair<uint64_t, std::string>(ballot, "ledger.chain-broken")));
 }
 
+TEST(Replay, StopsBeforeTheRecordThatBreaksARule) {
+  TestElection e;
+  e.RunAll();
+  size_t ballot = 0;
+  while (e.records()[ballot][1] != static_cast<char>(poll::RecordKind::kBallotCast)) ++ballot;
+  std::vector<std::string> missing = e.records();
+  missing.erase(missing.begin() + static_cast<ptrdiff_t>(ballot));
+  std::vector<std::string> forged = e.records();
+  forged[ballot].back() = static_cast<char>(forged[ballot].back() ^ 1);
+  for (const std::vector<std::string>& records : {missing, forged}) {
+    std::vector<uint64_t> faults;
+    const auto read = [&](uint64_t i) -> absl::StatusOr<std::string> { return records.at(i); };
+    poll::Replay replay(
+        poll::Replay::Trust::kNothing, poll::State(read),
+        [&](uint64_t index, uint8_t, const absl::Status&) { faults.push_back(index); },
+        poll::Sequentially, poll::Replay::AfterFault::kStop);
+    replay.Append(records);
+    EXPECT_EQ(faults, std::vector<uint64_t>{ballot});
+    EXPECT_EQ(replay.state().size(), ballot);
+    EXPECT_EQ(replay.state().last_leaf(), ledger::LeafHash(e.records()[ballot - 1]));
+    replay.Append({e.records()[ballot]});
+    EXPECT_EQ(replay.state().size(), ballot) << "what follows is left out";
+  }
+}
+
 }  // namespace
 }  // namespace urna::testing

@@ -147,15 +147,18 @@ class RereaderTest : public KeptCity {
     }
   }
   /// As grpc.health.v1 says it: 1 serving, 2 not serving.
-  int Health() {
-    const grpc::Slice nothing("");
+  int Health(const std::string& service = "") {
+    // Field 1, a string.
+    std::string request;
+    if (!service.empty()) request = base::Cat("\x0a", static_cast<char>(service.size()), service);
+    const grpc::Slice asked(request);
     grpc::ByteBuffer response;
     grpc::CompletionQueue queue;
     grpc::ClientContext context;
     TestServer::SetDeadline(context);
     grpc::GenericStub stub(city_->channel());
     const auto call = stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check",
-                                            grpc::ByteBuffer(&nothing, 1), &queue);
+                                            grpc::ByteBuffer(&asked, 1), &queue);
     grpc::Status status;
     call->StartCall();
     call->Finish(&response, &status, this);
@@ -177,11 +180,14 @@ class RereaderTest : public KeptCity {
 TEST_F(RereaderTest, DamageOnTheDiskStopsThePollAndIsAnAlarm) {
   StartReading();
   EXPECT_EQ(Health(), kServing);
+  EXPECT_EQ(Health("urna.v1.Casting"), kServing);
   const std::string ballot = city_->MakeBallot(0, 1);
   BreakTables("ledger");
   Await([&] { return Said().find("ALARM: poll ") != std::string::npos; }, "the alarm");
   EXPECT_THAT(Said(), AllOf(HasSubstr(base::Hex(city_->poll())), HasSubstr("record ")));
   Await([&] { return Health() == kNotServing; }, "health");
+  EXPECT_EQ(Health("urna.v1.Casting"), kNotServing);
+  EXPECT_EQ(Health("urna.v1.Issuing"), kNotServing);
   const Outcome cast = city_->Cast(ballot);
   EXPECT_EQ(cast.code, grpc::StatusCode::UNAVAILABLE) << cast;
   EXPECT_THAT(cast.message, HasSubstr("keep your receipts"));
@@ -207,6 +213,9 @@ TEST_F(RereaderTest, DamagedAnswersStopTheIssuerAndTheLogNamesNobody) {
   TestServer::Issuance issuance;
   const Outcome begun = city_->Begin(3, &issuance);
   EXPECT_EQ(begun.code, grpc::StatusCode::FAILED_PRECONDITION) << begun;
+  Await([&] { return Health() == kNotServing; }, "health");
+  EXPECT_EQ(Health("urna.v1.Issuing"), kNotServing);
+  EXPECT_EQ(Health("urna.v1.Casting"), kServing);
   for (size_t voter = 0; voter < 2; ++voter) {
     EXPECT_THAT(Said(),
                 Not(HasSubstr(base::Hex(city_->election.voter(voter).credential.V.bytes()))));

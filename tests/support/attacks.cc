@@ -721,7 +721,11 @@ std::vector<Attack> Make() {
         ABudget(kPoints, kGreedy, R"(["lower-number"])")));
   });
   add("PaperForACountOfBallots", "paper.ballots-needed", [] {
-    ElectionPtr e = UpToClosing(ABudget(kPicks, kShares, R"(["lower-number"])"));
+    ElectionPtr e = NewOpen(ABudget(kPicks, kShares, R"(["lower-number"])"));
+    for (size_t i = 0; i < 3; ++i) e->Cast(i, {TestElection::SlotsOfPicks({1}, 2)});
+    e->End();
+    e->CountIssuance();
+    e->Close();
     e->PublishRegisters();
     e->Append(poll::PaperCounted{.style = 0, .cards = 1, .votes = {{1, 0, 0}}, .approvals = {}});
     return e;
