@@ -607,6 +607,10 @@ class Audit {
 
   void JudgeMixing() {
     Check& check = Of(CheckId::kMixing);
+    if (report_.definition == nullptr) {
+      check.Skip("the ledger holds no valid definition");
+      return;
+    }
     const poll::Definition& d = *report_.definition;
     if (std::ranges::none_of(d.contests, [](const poll::Contest& contest) {
           return contest.tally == poll::TallyKind::kMixed;

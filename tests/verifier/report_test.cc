@@ -361,11 +361,11 @@ TEST(Faults, OfUnknownKindsOfRecordsFailAVisibleCheck) {
   election.AppendRaw(static_cast<RecordKind>(99), "?", election.now);
   election.AppendRaw(RecordKind::kMixPart, "?", election.now);
   const Audited audited = RunOn(election);
-  EXPECT_EQ(audited.With("FAIL"), Names{"records"});
-  EXPECT_THAT(
-      audited.Faults("records"),
-      AllOf(HasSubstr(base::Cat("record ", index, " (unknown kind 99) record.kind-unknown")),
-            HasSubstr(base::Cat("record ", index + 1, " ("))));
+  EXPECT_EQ(audited.With("FAIL"), (Names{"mixing", "records"}));
+  EXPECT_THAT(audited.Faults("records"),
+              HasSubstr(base::Cat("record ", index, " (unknown kind 99) record.kind-unknown")));
+  EXPECT_THAT(audited.Faults("mixing"),
+              HasSubstr(base::Cat("record ", index + 1, " (mix part) record.malformed")));
 }
 
 // --- The record of the result ------------------------------------------------------------------
