@@ -664,7 +664,7 @@ TEST(Answers, ThatTheRuleForbidsAreNamed) {
       {crypto::Points{2, 3}, "a", "name exactly 2 options"},
       {crypto::Points{2, 3}, "a,a", "is named twice"},
       {crypto::Picks{2, 3}, "a,a", "is named twice"},
-      {crypto::Picks{1, 3}, "a,b", "name at most 1 options"},
+      {crypto::Picks{1, 3}, "a,b", "2 options picked; allowed are 0 to 1"},
   };
   for (const auto& c : kCases) {
     const auto votes = ParseAnswer(MakeContest(c.rule), c.answer);
