@@ -132,7 +132,7 @@ TEST_F(CliTest, EveryTemplateFilledInPassesTheCheck) {
     EXPECT_THAT(checked.out, HasSubstr("end:           2030-05-25T20:00:00Z"));
     EXPECT_EQ(Run("poll check --json poll.json").json()["officials_needed"], 2);
   }
-  ExpectError("poll template lottery", 1, "referendum, survey and consultation");
+  ExpectError("poll template lottery", 1, "referendum, survey, consultation and budget");
 }
 
 TEST_F(CliTest, ABadDefinitionNamesFileAndPlace) {

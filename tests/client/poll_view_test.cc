@@ -232,7 +232,7 @@ class ForkTest : public PollViewTest {
     EXPECT_TRUE(judgement.proven) << judgement.text;
     EXPECT_THAT(Text(status), HasSubstr(judgement.text));
     const auto checkpoint = ledger::ExportReader::Open(folder_).value()->checkpoint();
-    EXPECT_THAT(judgement.text, HasSubstr(base::Cat("a ledger of ", checkpoint.size, " records")));
+    EXPECT_THAT(judgement.text, HasSubstr(base::Cat(" of ", checkpoint.size, " records")));
   }
   /// Refused, and nobody is accused.
   void ExpectUnproven(const std::string& id) {
