@@ -101,11 +101,11 @@ class PollView {
 /// proofs. If the folder holds an older export of the same poll, only what is new is fetched, and
 /// the old one must be a prefix of the new one. The folder is exchanged as a whole at the end;
 /// whatever fails leaves it as it was. Returns the checkpoint.
-/// Errors: Reject("ledger.forked") if the old export is not a prefix of what was signed, naming both
-/// checkpoints and the file, `folder`-SIZE-ROOT.evidence, that proves it (none if what is shown is
-/// only shorter); Reject("ledger.chain-broken"), Reject("ledger.poll-id"), Reject("ledger.root"),
-/// Reject("ledger.incomplete"), those of OpenCheckpoint and of ExportReader; FailedPrecondition if
-/// the folder holds something else; network and file failures.
+/// Errors: Reject("ledger.forked") if the old export is not a prefix of what was signed, naming
+/// both checkpoints and the file, `folder`-SIZE-ROOT.evidence, that proves it (none if what is
+/// shown is only shorter); Reject("ledger.chain-broken"), Reject("ledger.poll-id"),
+/// Reject("ledger.root"), Reject("ledger.incomplete"), those of OpenCheckpoint and of ExportReader;
+/// FailedPrecondition if the folder holds something else; network and file failures.
 absl::StatusOr<ledger::Checkpoint> FetchLedger(LedgerSource& source, const Hash32& poll,
                                                const std::string& folder, const Progress& progress);
 
