@@ -483,6 +483,7 @@ void AddEquations(const Proof& p, std::span<const Scalar> weights, size_t first,
   for (const Ciphertext& contest : ballot.contests) proven += 1 + contest.C.size();
   Scalar base;
   size_t equation = 0;
+  // Unsigned: one before the first is far behind the last.
   const auto wanted = [&] { return equation - first < count; };
   // x X + M - s G - z K = 0 for a point X, its commitment M and the response s; of slots also z, K.
   const auto linear = [&](const Scalar& s, const Scalar* z, const Point* K) {
