@@ -52,9 +52,8 @@ constexpr size_t kTogether = 64;  // ballots checked as one equation
 constexpr size_t kBatch = 1024;   // records in one write, as the sequencer's largest
 
 struct Scaled {
-  explicit Scaled(uint64_t divisor) : by(divisor) {}
-  uint64_t operator()(uint64_t value) const { return value / by; }
-  const uint64_t by;
+  uint64_t multiply = 1, divide = 1;
+  uint64_t operator()(uint64_t value) const { return value * multiply / divide; }
 };
 
 /// Answers by voter and question: 0 yes, 1 no, 2 blank; so that the totals are the real ones,
@@ -235,14 +234,19 @@ int Main(int argc, char** argv) {
                "urna_city");
   std::string folder;
   std::string verifier = (std::filesystem::path(argv[0]).parent_path() / "urna-verify").string();
-  uint64_t divisor = 1;
+  Scaled scaled;
   unsigned threads = 0;
   bool make_only = false;
   app.add_option("FOLDER", folder,
                  "Where store and export are kept. If it has an export, that is verified again")
       ->required();
-  app.add_option("--divide", divisor, "Make a city that is so many times smaller")
-      ->check(CLI::Range(1, 2000));
+  CLI::Option* const divide =
+      app.add_option("--divide", scaled.divide, "Make a city that is so many times smaller")
+          ->check(CLI::Range(1, 2000));
+  app.add_option("--multiply", scaled.multiply,
+                 "Make one that is so many times larger; 2.5 GB of memory for each")
+      ->check(CLI::Range(1, 8))
+      ->excludes(divide);
   app.add_option("--verifier", verifier, "The program urna-verify");
   app.add_option("--threads", threads, "Of urna-verify (default: all cores)");
   app.add_flag("--make-only", make_only, "Do not verify");
@@ -258,7 +262,7 @@ int Main(int argc, char** argv) {
       Die(Cat(folder, ": an interrupted run left a store here; remove it"));
     }
     const auto store = Must(ledger::Store::Open({.folder = folder + "/store", .log_folder = ""}));
-    City city(phases, Scaled(divisor), *store);
+    City city(phases, scaled, *store);
     city.Run();
     city.Export(exported);
     std::printf("%zu on the roll, %llu ballots, %zu records\n", city.election().voter_count(),
