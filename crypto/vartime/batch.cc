@@ -12,6 +12,7 @@ namespace urna::crypto::vartime {
 
 std::vector<Scalar> Batch::Weights(size_t count) {
   constexpr size_t kBytes = 16;
+  if (count == 0) return {};  // libsodium wants no null pointer, even for nothing
   std::vector<uint8_t> random(count * kBytes);
   randombytes_buf(random.data(), random.size());
   std::vector<Scalar> weights;
