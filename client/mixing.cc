@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "base/codec.h"
 #include "base/status.h"
@@ -25,8 +26,9 @@ absl::Status Damaged(std::string_view why) {
 /// The part as record `counter` of its trustee.
 Submission SignPart(const poll::State& state, const crypto::Ed25519Key& key, const StoredMix& mix,
                     uint64_t part, uint64_t counter) {
-  const crypto::MixStatement statement = state.MixStatementFor(mix.contest, mix.trustee);
-  const crypto::MixLayout layout(state.ContestBallots(mix.contest), statement.keys.size());
+  const poll::Contest& contest = state.definition()->contests[mix.contest];
+  const crypto::MixLayout layout(state.ContestBallots(mix.contest),
+                                 std::get<crypto::Picks>(contest.rule).w);
   poll::MixPart fields;
   fields.trustee = static_cast<uint8_t>(mix.trustee);
   fields.contest = static_cast<uint16_t>(mix.contest);
